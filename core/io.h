@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * core/io.h - the seam: everything outside the process is reached through this page.
+ *
+ * One struct io per reactor; every call here is made by the thread that owns it.  There are two
+ * implementations, the kernel's io_uring (core/io_uring.c) and a simulator's; the linker chooses, so
+ * the hot path pays nothing for the choice.  Nothing above core/ makes a system call, and a
+ * test looks at the objects' symbols.
+ *
+ * Operations
+ *   An operation lives inside the object that asked for it (struct io_op), so starting one allocates
+ *   nothing and cannot fail: whatever goes wrong arrives at the handler.  The contract is wider
+ *   than the kernel's habits, and code above must live with all of it:
+ *     - every operation ends exactly once: the handler runs with IO_MORE clear in event->flags.
+ *       The object may be freed or the operation started anew from inside that call;
+ *     - a multishot operation (accept, receive) may report many times before it ends, and may end at any
+ *       time, also with 0 or -ECANCELED or -ENOBUFS, although nothing is wrong: start it again;
+ *     - the handler never runs from inside the call that starts an operation;
+ *     - completions of different operations come in any order;
+ *     - a cancel is a request: the operation still ends once, perhaps with success;
+ *     - a send, write or read may do less than was asked: continue from there.
+ *   While an operation is in flight its memory (op, buffers, iovecs, paths) belongs to the kernel.  A
+ *   descriptor is closed only after every operation on it has ended.
+ *
+ * Results are zero or a count, else a negative errno.
+ */
+#ifndef CORE_IO_H
+#define CORE_IO_H
+
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "core/endpoint.h"
+#include "core/list.h"
+
+struct io;
+struct io_op;
+
+enum io_event_flags {
+	IO_MORE = 1, /* the operation lives on and will report again */
+};
+
+struct io_event {
+	int	    result; /* zero, a count or a descriptor, else a negative errno */
+	unsigned    flags;
+	struct span data; /* IO_RECV: the bytes; borrowed until the handler returns */
+};
+
+typedef void io_handler(struct io_op *op, const struct io_event *event);
+
+enum io_kind {
+	IO_IDLE, /* not in flight */
+	IO_ACCEPT,
+	IO_CONNECT,
+	IO_RECV,
+	IO_SEND,
+	IO_OPEN,
+	IO_UNLINK,
+	IO_RENAME,
+	IO_ALLOCATE,
+	IO_READ,
+	IO_WRITE,
+	IO_DATASYNC,
+	IO_DIRSYNC,
+};
+
+struct io_op {
+	io_handler *done;
+	uint8_t	    kind; /* IO_IDLE unless in flight */
+	uint8_t	    cancelled;
+	uint16_t    reserved;
+	int	    fd;
+};
+
+/* Sets the handler of an idle operation.  Needed once. */
+void io_op_init(struct io_op *op, io_handler *done);
+
+static inline bool
+io_op_idle(const struct io_op *op)
+{
+	return op->kind == IO_IDLE;
+}
+
+/* --- life of the seam ------------------------------------------------------------------------ */
+
+struct io_params {
+	unsigned core;		   /* index of this reactor, 0..core_count-1 */
+	unsigned core_count;	   /* reactors that may post to one another */
+	unsigned queue_entries;	   /* submissions gathered in one turn */
+	unsigned recv_buffer_count; /* provided receive buffers, a power of two */
+	unsigned recv_buffer_size; /* octets each */
+};
+
+struct io_net; /* what the cores share: the mailboxes between them.  One per process. */
+
+struct io_net *io_net_new(unsigned core_count); /* NULL when memory is out */
+void	       io_net_free(struct io_net *net);
+
+/*
+ * Opens the seam for the calling thread.  Returns 0 or a negative errno; then *why names in one sentence what
+ * the kernel lacks or refuses, and what the operator can do (static text).
+ */
+int MUST_CHECK io_open_seam(struct io **io, struct io_net *net, const struct io_params *params,
+			    const char **why);
+void	       io_close_seam(struct io *io);
+
+/*
+ * One turn: submits what was started, sleeps until something completes, a post arrives or
+ * deadline_ns (of io_mono(); UINT64_MAX for none, 0 to poll) passes, then runs the handlers of all that is complete:
+ * completions are drained first and run after, so handlers never nest.  Returns the number of events run.
+ */
+unsigned io_turn(struct io *io, uint64_t deadline_ns);
+
+/* --- sockets ----------------------------------------------------------------------------------- */
+
+enum io_listen_flags {
+	IO_LISTEN_SHARED = 1, /* SO_REUSEPORT: each core opens its own listener on the same endpoint */
+};
+
+/* A listening stream socket: its descriptor, else a negative errno.  At start, not in a session. */
+int MUST_CHECK io_listen(struct io *io, const struct endpoint *at, unsigned flags);
+/* The same on a path of the file system, whose old socket is removed; mode as for chmod. */
+int MUST_CHECK io_listen_path(struct io *io, const char *path, unsigned mode);
+
+/* Multishot: each report is a connected, non-blocking descriptor.  Errors of the process (-EMFILE,
+ * -ENFILE, -ENOMEM) end it; start it again after a pause. */
+void io_accept(struct io *io, struct io_op *op, int listener);
+
+enum io_socket_kind { IO_STREAM, IO_DATAGRAM };
+
+/* A socket for io_connect(): bound to from (port 0: any) unless from is NULL.  Does not wait. */
+int MUST_CHECK io_socket(struct io *io, enum io_socket_kind kind, const struct endpoint *family_of,
+			 const struct endpoint *from);
+/* `to` is borrowed until the operation ends.  A datagram socket then takes packets of this peer only. */
+struct io_connect_op {
+	struct io_op	        op; /* first */
+	struct sockaddr_storage address;
+};
+void io_connect(struct io *io, struct io_connect_op *op, int fd, const struct endpoint *to);
+/* The same to a socket in the file system (IO_STREAM from io_socket_path()). */
+int MUST_CHECK io_socket_path(struct io *io);
+void	       io_connect_path(struct io *io, struct io_connect_op *op, int fd, const char *path);
+
+/* Multishot: event->data holds the bytes, result their count; 0 without IO_MORE is the peer's end
+ * of stream, or, for a datagram, one empty packet. */
+void io_recv(struct io *io, struct io_op *op, int fd);
+
+/* Sends from 1..IO_IOV_MAX pieces; vector and bytes are borrowed until the operation ends. */
+struct io_send_op {
+	struct io_op  op; /* first */
+	struct msghdr message;
+};
+enum { IO_IOV_MAX = 64 };
+void io_send(struct io *io, struct io_send_op *op, int fd, struct iovec *iov, unsigned iov_count);
+
+int io_peer(int fd, struct endpoint *out);  /* 0 or a negative errno */
+int io_local(int fd, struct endpoint *out); /* 0 or a negative errno */
+/* Effective user at the other end of a path socket: its uid, else a negative errno. */
+int64_t io_peer_user(int fd);
+void	io_shutdown_write(struct io *io, int fd); /* half-close: the peer reads end of stream */
+
+/* No operation may be in flight on fd.  Closing happens beside the loop; it has no result. */
+void io_close(struct io *io, int fd);
+
+/* --- files -------------------------------------------------------------------------------------- */
+
+/* Paths are relative to directory (IO_CWD: the working directory), borrowed until the end. */
+enum { IO_CWD = -100 };
+
+void io_open(struct io *io, struct io_op *op, int directory, const char *path, int open_flags,
+	     unsigned mode);
+void io_unlink(struct io *io, struct io_op *op, int directory, const char *path);
+void io_rename(struct io *io, struct io_op *op, int directory, const char *from, const char *to);
+/* Reserves space for [0, length): a later write inside it does not meet -ENOSPC. */
+void io_allocate(struct io *io, struct io_op *op, int fd, uint64_t length);
+void io_read(struct io *io, struct io_op *op, int fd, void *buffer, unsigned length, uint64_t offset);
+
+enum io_write_flags {
+	IO_WRITE_DURABLE = 1, /* ends only after what was written is on stable storage, or with the error of that */
+	IO_WRITE_APPEND = 2,  /* to the end of the file or pipe; offset is ignored */
+};
+void io_write(struct io *io, struct io_op *op, int fd, const struct iovec *iov, unsigned iov_count,
+	      uint64_t offset, unsigned flags);
+void io_datasync(struct io *io, struct io_op *op, int fd);
+void io_dirsync(struct io *io, struct io_op *op, int directory);
+
+/* Start-up helpers that may touch the disk; never called while sessions are served, but for the
+ * first, which reads counters that the kernel holds in memory. */
+int64_t	       io_space_free(int directory); /* octets an unprivileged process may still use, or -errno */
+int MUST_CHECK io_directory_open(const char *path, unsigned create_mode); /* descriptor; 0: do not create */
+int MUST_CHECK io_directory_open_at(int directory, const char *name, unsigned create_mode);
+/* Takes the lock file `name` in directory for the life of the returned descriptor; -EWOULDBLOCK when held. */
+int MUST_CHECK io_lock(int directory, const char *name);
+/* Calls visit for each entry but . and .., sorted by name; stops when it returns non-zero and returns that. */
+int MUST_CHECK io_directory_list(int directory, int (*visit)(void *arg, const char *name), void *arg);
+/* Size in octets of an open file, or -errno. */
+int64_t io_file_size(int fd);
+/* Whole small file into a fresh NUL-terminated block that the caller frees; -EFBIG beyond max. */
+int MUST_CHECK io_file_slurp(const char *path, size_t max, char **out, size_t *out_len);
+
+/* --- cancel, clocks, chance ---------------------------------------------------------------------- */
+
+/* Asks op to end soon; a no-op when it is idle. */
+void io_cancel(struct io *io, struct io_op *op);
+
+/* Time of this turn, cheap.  Monotonic nanoseconds; wall-clock nanoseconds since 1970 UTC. */
+uint64_t io_mono(const struct io *io);
+int64_t	 io_wall(const struct io *io);
+/* The monotonic clock read anew, for measuring inside a turn. */
+uint64_t io_mono_now(const struct io *io);
+/* Unpredictable to a peer. */
+void io_random(struct io *io, void *out, size_t len);
+
+/* --- core to core -------------------------------------------------------------------------------- */
+
+/*
+ * A message lies inside what it is about; posting hands that object over until the other core
+ * posts it back.  Order is kept for each pair of cores.  Never fails and never waits: when
+ * the mailbox is full the message waits with the sender.
+ */
+struct io_post {
+	struct list_node node;			       /* private to the seam */
+	void (*run)(struct io *io, struct io_post *post); /* on the receiving core */
+};
+
+void	 io_post_init(struct io_post *post, void (*run)(struct io *io, struct io_post *post));
+void	 io_post_to(struct io *io, unsigned core, struct io_post *post);
+unsigned io_core(const struct io *io);
+
+/* What the layer above hung on this seam (struct reactor). */
+void  io_set_owner(struct io *io, void *owner);
+void *io_owner(const struct io *io);
+
+#endif
