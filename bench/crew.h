@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bench/crew.h - a run of the bench: a thread with a reactor for each core, the same work on each, a
+ * common end.  Also what the bench asks of the operating system outside the seam: signals, descriptors, CPU time.
+ *
+ * Threads are not pinned: a bench that shares two cores with the server it measures should take what is free.
+ */
+#ifndef BENCH_CREW_H
+#define BENCH_CREW_H
+
+#include <pthread.h>
+
+#include "core/reactor.h"
+
+struct crew;
+
+struct crew_member {
+	struct crew   *crew;
+	unsigned       index;
+	struct reactor reactor;
+	void	      *work; /* what open() made */
+	/* private */
+	pthread_t	   thread;
+	struct wheel_timer watch;
+	bool		   told;
+};
+
+/* What a member does; each function runs on the member's thread. */
+struct crew_plan {
+	/* Starts the work.  0, else -errno with *why a sentence. */
+	int (*open)(struct crew_member *m, const char **why);
+	/* End early, soon: an interrupt came, or another member failed.  The work ends when it calls
+	 * reactor_stop() on the member's reactor, now or later. */
+	void (*stop)(struct crew_member *m);
+	/* Nothing runs any more; adds its figures to the whole.  One member at a time. */
+	void (*close)(struct crew_member *m);
+	unsigned recv_buffer_count, recv_buffer_size; /* 0: the reactor's defaults */
+};
+
+struct crew {
+	const struct crew_plan *plan;
+	void		       *arg; /* what the members share */
+	unsigned		count;
+	struct crew_member     *members;
+	struct io_net	       *net;
+	_Atomic(bool)		stop, failed;
+	pthread_mutex_t		closing;
+};
+
+/*
+ * Runs the plan on `count` threads until all have stopped.  SIGINT and SIGTERM ask them to stop; a
+ * second one ends the process at once.  0, or -1 after saying why on standard error.
+ */
+int MUST_CHECK crew_run(const struct crew_plan *plan, unsigned count, void *arg);
+
+/* As many descriptors as we may have; returns how many that is. */
+uint64_t crew_descriptors_raise(void);
+
+struct crew_usage {
+	double	 user_s, system_s;
+	uint64_t rss_octets_max;
+};
+/* Of this process, all threads, so far. */
+struct crew_usage crew_usage_now(void);
+
+#endif
