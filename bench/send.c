@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The rate is kept by counting: what may have been handed out since the start is elapsed time times the
+ * rate, and a session that asks too early waits in a list that a timer empties.  A server that
+ * falls behind is therefore pressed to catch up, which is what arriving mail does too; latencies then
+ * show the queueing instead of hiding it.
+ */
+#include "bench/send.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "bench/commands.h"
+#include "bench/dial.h"
+
+enum { PACE_MS = 4 };
+
+static struct send_options options = {
+	.sessions = 20,
+	.cores = 1,
+	.sources = 1,
+	.size = 4096,
+	.recipients = 1,
+	.timeout_s = 60,
+	.from = "bench@example.org",
+	.rcpt = "user%d@example.org",
+	.helo = "bench.example.org",
+};
+
+static const char *const pipelining_words[] = { "offered", "off", "overlap", NULL };
+
+#define AT(member) offsetof(struct send_options, member)
+static const struct option_row rows[] = {
+	{ "to", OPTION_ENDPOINT, AT(to), "ADDRESS:PORT", "The server; needed.", 0, 0, NULL },
+	{ "sessions", OPTION_COUNT, AT(sessions), "N", "Connections kept busy at once (20).", 1, SEND_SESSIONS_MAX,
+	  NULL },
+	{ "messages", OPTION_COUNT, AT(messages), "N",
+	  "Messages to send in all (1000, or no end with --seconds).", 1, UINT32_MAX, NULL },
+	{ "seconds", OPTION_COUNT, AT(seconds), "S", "Begin no message after S seconds.", 1, 1000000, NULL },
+	{ "rate", OPTION_COUNT, AT(rate), "R", "Begin no more than R messages a second, all sessions together.", 1,
+	  10000000, NULL },
+	{ "messages-per-session", OPTION_COUNT, AT(messages_per_session), "K",
+	  "QUIT and connect anew after K messages (never).", 1, UINT32_MAX, NULL },
+	{ "size", OPTION_OCTETS, AT(size), "OCTETS", "Size of made messages, with head (4096).", 1,
+	  MESSAGE_FILE_MAX, NULL },
+	{ "file", OPTION_TEXT, AT(file), "FILE",
+	  "Send this text behind the id field, with CRLF line ends, instead of made messages.", 0, 0, NULL },
+	{ "dir", OPTION_TEXT, AT(directory), "DIRECTORY",
+	  "The same with each file of a directory in turn; without --messages each once.", 0, 0, NULL },
+	{ "from", OPTION_TEXT, AT(from), "MAILBOX", "Reverse-path (bench@example.org).", 0, 0, NULL },
+	{ "rcpt", OPTION_TEXT, AT(rcpt), "PATTERN",
+	  "Recipients; %d is replaced by a number (user%d@example.org).", 0, 0, NULL },
+	{ "recipients", OPTION_COUNT, AT(recipients), "N", "Recipients of each message (1).", 1,
+	  SEND_RECIPIENTS_MAX, NULL },
+	{ "pool", OPTION_COUNT, AT(pool), "N",
+	  "Mailboxes that recipients are taken from in turn (as many as --recipients).", 1, SEND_POOL_MAX, NULL },
+	{ "pipelining", OPTION_WORD, AT(pipelining), "HOW",
+	  "Group MAIL, RCPT and DATA if the server offers it; overlap also sends the next group behind the end of "
+	  "data.", 0, 0, pipelining_words },
+	{ "bdat", OPTION_FLAG, AT(bdat), NULL, "Send the text by BDAT (RFC 3030).", 0, 0, NULL },
+	{ "helo", OPTION_TEXT, AT(helo), "NAME", "What EHLO says (bench.example.org).", 0, 0, NULL },
+	{ "sources", OPTION_COUNT, AT(sources), "N",
+	  "Come from N addresses of 127.0.0.0/8 in turn, beginning with 127.0.0.1 (1).", 1, DIAL_SOURCES_MAX, NULL },
+	{ "timeout", OPTION_COUNT, AT(timeout_s), "S", "Give a connection up after S seconds without an answer (60).",
+	  1, 100000, NULL },
+	{ "wait-retry", OPTION_FLAG, AT(wait_retry), NULL,
+	  "Connect anew, again and again, when a connection fails or breaks; messages are not sent again.", 0, 0,
+	  NULL },
+	{ "ledger", OPTION_TEXT, AT(ledger), "FILE", "Add a line for each message and its outcome to FILE.", 0, 0,
+	  NULL },
+	{ "cores", OPTION_COUNT, AT(cores), "N", "Threads (1).", 1, BENCH_CORES_MAX, NULL },
+	{ "json", OPTION_FLAG, AT(json), NULL, "Print the summary as one JSON object.", 0, 0, NULL },
+};
+#undef AT
+
+static struct report report_all;
+
+/* --- numbers ------------------------------------------------------------------------------------------ */
+
+enum send_take
+send_take(struct send_core *core, struct list_node *waiting, uint32_t *seq)
+{
+	const struct send_options *o = core->shared->options;
+
+	if (core->done || core->taken == core->share)
+		return SEND_TAKE_DONE;
+	if (o->rate) {
+		uint64_t elapsed = reactor_now(&core->member->reactor) - core->begun_ns;
+		double allowed = (double)elapsed * 1e-9 * (double)o->rate / (double)o->cores;
+
+		if ((double)core->taken >= allowed) {
+			list_append(&core->waiting, waiting);
+			if (!wheel_timer_armed(&core->pace))
+				reactor_arm_ms(&core->member->reactor, &core->pace, PACE_MS);
+			return SEND_TAKE_WAIT;
+		}
+	}
+	*seq = (uint32_t)(core->taken++ * o->cores + core->member->index);
+	return SEND_TAKE_OK;
+}
+
+static void
+pace_run(struct wheel_timer *timer)
+{
+	struct send_core *core = CONTAINER_OF(timer, struct send_core, pace);
+	struct list ready;
+	struct list_node *node;
+
+	/* Who is still too early appends itself again. */
+	list_init(&ready);
+	list_splice(&ready, &core->waiting);
+	while ((node = list_take_first(&ready)) != NULL)
+		send_session_wake(node);
+}
+
+/* --- life --------------------------------------------------------------------------------------------- */
+
+static void
+ledger_idle(struct ledger_file *file)
+{
+	struct send_core *core = CONTAINER_OF(file, struct send_core, ledger);
+
+	ledger_file_fini(file);
+	core->ledger_open = false;
+	reactor_stop(&core->member->reactor);
+}
+
+void
+send_session_gone(struct send_core *core)
+{
+	if (core->starting || !list_empty(&core->sessions))
+		return;
+	wheel_disarm(&core->member->reactor.wheel, &core->pace);
+	wheel_disarm(&core->member->reactor.wheel, &core->last_call);
+	if (core->ledger_open)
+		ledger_file_finish(&core->ledger, ledger_idle);
+	else
+		reactor_stop(&core->member->reactor);
+}
+
+static void
+sessions_finish(struct send_core *core)
+{
+	core->done = true;
+	LIST_FOR_EACH(&core->sessions, node)
+		send_session_finish(node);
+}
+
+static void
+last_call(struct wheel_timer *timer)
+{
+	struct send_core *core = CONTAINER_OF(timer, struct send_core, last_call);
+
+	if (!core->done) {
+		sessions_finish(core);
+		return;
+	}
+	LIST_FOR_EACH(&core->sessions, node)
+		send_session_cut(node);
+}
+
+static void
+sessions_start(struct send_core *core)
+{
+	const struct send_options *o = core->shared->options;
+	struct reactor *r = &core->member->reactor;
+
+	core->begun_ns = reactor_now(r);
+	core->starting = true; /* one that fails at once must not end the run before the others begin */
+	for (uint64_t i = core->member->index; i < o->sessions; i += o->cores) {
+		if (send_session_start(core, (unsigned)i) < 0) {
+			(void)fprintf(stderr, "ringpost-bench send: no memory for session %llu\n",
+				      (unsigned long long)i);
+			break;
+		}
+	}
+	core->starting = false;
+	if (list_empty(&core->sessions))
+		send_session_gone(core);
+	else if (o->seconds)
+		reactor_arm_ms(r, &core->last_call, o->seconds * 1000);
+}
+
+static void
+ledger_opened(struct ledger_file *file, int result)
+{
+	struct send_core *core = CONTAINER_OF(file, struct send_core, ledger);
+
+	if (result < 0) {
+		(void)fprintf(stderr, "ringpost-bench send: %s: %s\n", core->shared->options->ledger,
+			      strerror(-result));
+		exit(1);
+	}
+	core->ledger_open = true;
+	sessions_start(core);
+}
+
+static int
+send_open(struct crew_member *m, const char **why)
+{
+	const struct send_shared *shared = m->crew->arg;
+	const struct send_options *o = shared->options;
+	struct send_core *core = calloc(1, sizeof(*core));
+
+	*why = "no memory";
+	if (!core)
+		return -ENOMEM;
+	m->work = core;
+	core->member = m;
+	core->shared = shared;
+	core->share = o->messages ? o->messages / o->cores + (m->index < o->messages % o->cores) :
+				    UINT32_MAX / o->cores;
+	core->report.sending = true;
+	list_init(&core->sessions);
+	list_init(&core->waiting);
+	wheel_timer_init(&core->pace, pace_run);
+	wheel_timer_init(&core->last_call, last_call);
+	if (o->ledger)
+		ledger_file_open(&core->ledger, &m->reactor, o->ledger, ledger_opened);
+	else
+		sessions_start(core);
+	return 0;
+}
+
+static void
+send_stop(struct crew_member *m)
+{
+	struct send_core *core = m->work;
+
+	sessions_finish(core);
+	if (!list_empty(&core->sessions))
+		reactor_arm_ms(&m->reactor, &core->last_call, SEND_STOP_MS);
+}
+
+static void
+send_close(struct crew_member *m)
+{
+	struct send_core *core = m->work;
+
+	report_merge(&report_all, &core->report);
+	free(core);
+}
+
+/* --- start ----------------------------------------------------------------------------------------------- */
+
+/* Mailboxes go into command lines and ledgers: no control characters, spaces, angle brackets. */
+static bool
+mailbox_safe(const char *text)
+{
+	for (const char *at = text; *at; at++) {
+		if ((unsigned char)*at <= ' ' || *at == 0x7f || *at == '<' || *at == '>')
+			return false;
+	}
+	return strlen(text) <= MESSAGE_ADDRESS_MAX - 10;
+}
+
+static bool
+recipients_make(struct send_shared *shared, const struct send_options *o)
+{
+	const char *number = strstr(o->rcpt, "%d");
+	int head = (int)(number ? (size_t)(number - o->rcpt) : strlen(o->rcpt));
+	size_t each = strlen(o->rcpt) + 32, len = 0;
+	char *lines = malloc(o->pool * each);
+	uint32_t *at = malloc((o->pool + 1) * sizeof(*at));
+
+	if (!lines || !at) {
+		free(lines);
+		free(at);
+		return false;
+	}
+	for (uint64_t i = 0; i < o->pool; i++) {
+		at[i] = (uint32_t)len;
+		len += (size_t)snprintf(lines + len, each, number ? "RCPT TO:<%.*s%llu%s>\r\n" : "RCPT TO:<%.*s>\r\n",
+					head, o->rcpt, (unsigned long long)i, number ? number + 2 : "");
+	}
+	at[o->pool] = (uint32_t)len;
+	shared->rcpt_lines = span_make(lines, len);
+	shared->rcpt_at = at;
+	return true;
+}
+
+static const char *
+options_settle(struct send_options *o)
+{
+	const char *why = dial_check(&o->to, o->sources);
+
+	if (why)
+		return why;
+	if (!o->to.port)
+		return "--to is needed";
+	if (o->bdat && o->pipelining == SEND_PIPELINING_OVERLAP)
+		return "--pipelining overlap goes with DATA only: a refused BDAT would leave the next group "
+		       "inside the old transaction";
+	if (o->file && o->directory)
+		return "--file and --dir exclude one another";
+	if (!mailbox_safe(o->from) || !mailbox_safe(o->rcpt) || !mailbox_safe(o->helo))
+		return "--from, --rcpt and --helo take no spaces, angle brackets or control characters";
+	if (!o->pool)
+		o->pool = strstr(o->rcpt, "%d") ? o->recipients : 1;
+	if (o->pool < o->recipients)
+		return "--pool must not be smaller than --recipients: one message names a mailbox once";
+	if (o->pool > 1 && !strstr(o->rcpt, "%d"))
+		return "--rcpt needs a %d when there is more than one recipient";
+	o->cores = MIN_OF(o->cores, o->sessions);
+	return NULL;
+}
+
+static int
+send_run(const struct bench_command *command, const char *const *words)
+{
+	static const struct crew_plan plan = { .open = send_open, .stop = send_stop, .close = send_close };
+	struct send_shared shared = { .options = &options };
+	struct message_source_params params = { .size = options.size };
+	const char *wrong = options_settle(&options);
+	struct crew_usage before, used;
+	struct timespec now;
+	char why[256], date[64];
+	int status = 1;
+
+	(void)command;
+	(void)words;
+	if (wrong) {
+		(void)fprintf(stderr, "ringpost-bench send: %s\n", wrong);
+		return 2;
+	}
+	if (!recipients_make(&shared, &options)) {
+		(void)fprintf(stderr, "ringpost-bench send: no memory for the recipients\n");
+		return 1;
+	}
+	/* Two runs differ in their start; that is all an id asks. */
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	(void)strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S +0000", gmtime(&now.tv_sec));
+	params.run = (uint32_t)now.tv_sec * 1000003u ^ (uint32_t)now.tv_nsec;
+	params.file = options.file;
+	params.directory = options.directory;
+	params.from = options.from;
+	params.to = "recipients@example.org";
+	params.date = date;
+	if (message_source_open(&shared.source, &params, why) < 0) {
+		(void)fprintf(stderr, "ringpost-bench send: %s\n", why);
+		goto out;
+	}
+	if (!options.messages && !options.seconds)
+		options.messages = options.directory ? message_source_count(shared.source) : 1000;
+	(void)crew_descriptors_raise();
+	before = crew_usage_now();
+	status = crew_run(&plan, (unsigned)options.cores, &shared) < 0;
+	used = crew_usage_now();
+	used.user_s -= before.user_s;
+	used.system_s -= before.system_s;
+	report_print(stdout, &report_all, &used, options.json);
+	if (!report_all.counts[REPORT_MESSAGES] || report_all.counts[REPORT_REFUSED] ||
+	    report_all.counts[REPORT_ABORTED] || report_all.counts[REPORT_UNKNOWN] ||
+	    (options.messages && report_all.counts[REPORT_MESSAGES] < options.messages))
+		status = 1;
+	message_source_free(shared.source);
+out:
+	free((char *)shared.rcpt_lines.data);
+	free((uint32_t *)shared.rcpt_at);
+	return status;
+}
+
+const struct bench_command bench_send = {
+	.name = "send",
+	.synopsis = "--to ADDRESS:PORT [options]",
+	.what = "Sends messages over many sessions, keeps an account of what was answered, measures.",
+	.rows = rows,
+	.row_count = COUNT_OF(rows),
+	.options = &options,
+	.run = send_run,
+};

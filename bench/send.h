@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bench/send.h - the sender: what all its sessions share on one core, and the door to a session.
+ *
+ * A sender hands out message numbers to its sessions, at a rate if one was asked for, until the messages or
+ * the seconds are used up; a session that gets none says QUIT.  When the last session is gone the
+ * core has ended.  Numbers of the cores interleave, so ids are unique over the run.
+ */
+#ifndef BENCH_SEND_H
+#define BENCH_SEND_H
+
+#include "bench/crew.h"
+#include "bench/ledger_file.h"
+#include "bench/message.h"
+#include "bench/report.h"
+#include "core/stream.h"
+
+enum {
+	SEND_SESSIONS_MAX   = 100000,
+	SEND_RECIPIENTS_MAX = 2000, /* in one transaction; their RCPT lines fit STREAM_OUT_MAX */
+	SEND_POOL_MAX	    = 1000000,
+	SEND_RETRY_MS	    = 100,  /* between a failed connection and the next, with --wait-retry */
+	SEND_STOP_MS	    = 10000, /* after an interrupt, what is still open is cut */
+};
+
+enum send_pipelining { SEND_PIPELINING_OFFERED, SEND_PIPELINING_OFF, SEND_PIPELINING_OVERLAP };
+
+struct send_options {
+	struct endpoint to;
+	uint64_t	sessions, messages, seconds, cores, rate, sources;
+	uint64_t	size, recipients, pool, messages_per_session, timeout_s;
+	const char     *file, *directory, *from, *rcpt, *ledger, *helo;
+	unsigned	pipelining; /* enum send_pipelining */
+	bool		bdat, wait_retry, json;
+};
+
+/* What all cores read and none writes. */
+struct send_shared {
+	const struct send_options *options;
+	struct message_source	  *source;
+	struct span		   rcpt_lines;	/* "RCPT TO:<...>\r\n" of each mailbox of the pool */
+	const uint32_t		  *rcpt_at;	/* offset of each, and of the end */
+};
+
+struct send_core {
+	struct crew_member	 *member;
+	const struct send_shared *shared;
+	struct ledger_file	  ledger;
+	bool			  ledger_open;
+	struct list		  sessions;
+	struct list		  waiting;	 /* sessions that wait for the rate to allow a message */
+	struct wheel_timer	  pace, last_call; /* rate; end of --seconds, later the cut after an interrupt */
+	uint64_t		  begun_ns;
+	uint64_t		  taken, share;	 /* messages handed out; all that this core may hand out */
+	bool			  done;		 /* no more messages */
+	bool			  starting;	 /* sessions are being made */
+	struct report		  report;
+};
+
+enum send_take {
+	SEND_TAKE_OK,
+	SEND_TAKE_WAIT, /* put on core->waiting; send_session_wake() follows */
+	SEND_TAKE_DONE,
+};
+
+/* For sessions. */
+struct send_session;
+enum send_take MUST_CHECK send_take(struct send_core *core, struct list_node *waiting, uint32_t *seq);
+void send_session_gone(struct send_core *core);
+
+/* A session connects and goes to work.  0, or -ENOMEM. */
+int MUST_CHECK send_session_start(struct send_core *core, unsigned index);
+void	       send_session_wake(struct list_node *waiting);
+/* No more messages: what is idle says goodbye. */
+void send_session_finish(struct list_node *node);
+/* Cut now. */
+void send_session_cut(struct list_node *node);
+
+/* The mailbox number n of the pool. */
+static inline struct span
+send_mailbox(const struct send_shared *shared, uint64_t n)
+{
+	static const size_t before = sizeof("RCPT TO:<") - 1, after = sizeof(">\r\n") - 1;
+
+	return span_make(shared->rcpt_lines.data + shared->rcpt_at[n] + before,
+			 shared->rcpt_at[n + 1] - shared->rcpt_at[n] - before - after);
+}
+
+#endif

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Listeners, options and the end of the sink; sessions are in sink_session.c.  On an interrupt the sink stops
+ * accepting, lets open transactions end for a moment, writes its ledger to the end and prints its summary.
+ */
+#include "bench/sink.h"
+
+#include <errno.h>
+
+#include "bench/commands.h"
+
+enum { ACCEPT_AGAIN_MS = 50, OFFERS_MAX = 256 };
+
+static struct sink_options options = {
+	.cores = 1,
+	.size_max = 64 << 20,
+	.seed = 1,
+	.delay_at = SINK_DOT,
+	.close_at = { .word = -1 },
+	.ehlo = true,
+	.pipelining = true,
+	.size = true,
+	.eight_bit = true,
+	.chunking = true,
+	.binary = true,
+	.utf8 = true,
+	.status_codes = true,
+	.dsn = true,
+};
+
+/* In the order of enum sink_stage. */
+static const char *const stage_words[] = {
+	"banner", "ehlo", "mail", "rcpt", "data", "body", "dot", "answer", NULL,
+};
+
+#define AT(member) offsetof(struct sink_options, member)
+#define OFFER(name, member, what) { name, OPTION_CLEAR, AT(member), NULL, what, 0, 0, NULL }
+#define REFUSAL(name, member, what) { name, OPTION_REFUSAL, AT(member), "CODE:PERCENT", what, 0, 0, NULL }
+static const struct option_row rows[] = {
+	{ "listen", OPTION_ENDPOINT, AT(listen), "ADDRESS:PORT", "Where to listen; needed.", 0, 0, NULL },
+	{ "ledger", OPTION_TEXT, AT(ledger), "FILE",
+	  "Add a line for each message to FILE, before its end of data is answered.", 0, 0, NULL },
+	{ "store", OPTION_TEXT, AT(store), "DIRECTORY",
+	  "Write the text of each message to a file of its own, before it is answered.", 0, 0, NULL },
+	REFUSAL("refuse-mail", refuse_mail, "Answer so many MAIL commands with CODE."),
+	REFUSAL("refuse-rcpt", refuse_rcpt, "Answer so many RCPT commands with CODE."),
+	REFUSAL("refuse-data", refuse_data, "Answer so many DATA commands, or first BDAT, with CODE."),
+	REFUSAL("refuse-dot", refuse_dot, "Answer the end of data of so many messages with CODE."),
+	{ "delay", OPTION_COUNT, AT(delay_ms), "MS", "Wait so many milliseconds before answering at --delay-at.", 0,
+	  3600000, NULL },
+	{ "delay-at", OPTION_WORD, AT(delay_at), "WHERE", "Where --delay strikes (dot).", 0, 0, stage_words },
+	{ "close-at", OPTION_CHANCE, AT(close_at), "WHERE:PERCENT",
+	  "Close the connection instead of answering, so often; dot: before the message is recorded, answer: "
+	  "after it.", 0, 0, stage_words },
+	{ "max-messages-per-session", OPTION_COUNT, AT(messages_per_session), "N",
+	  "Answer MAIL after N messages with 421 and close.", 1, UINT32_MAX, NULL },
+	{ "size-max", OPTION_OCTETS, AT(size_max), "OCTETS", "Largest message; announced, and refused beyond (64M).",
+	  1, SINK_KEPT_MAX, NULL },
+	{ "seed", OPTION_COUNT, AT(seed), "N", "For what is left to chance (1).", 1, UINT32_MAX, NULL },
+	OFFER("no-ehlo", ehlo, "Answer EHLO with 502: HELO only."),
+	OFFER("no-pipelining", pipelining, "Do not offer PIPELINING."),
+	OFFER("no-size", size, "Do not offer SIZE."),
+	OFFER("no-8bitmime", eight_bit, "Do not offer 8BITMIME."),
+	OFFER("no-chunking", chunking, "Do not offer CHUNKING and BINARYMIME."),
+	OFFER("no-binarymime", binary, "Do not offer BINARYMIME."),
+	OFFER("no-smtputf8", utf8, "Do not offer SMTPUTF8."),
+	OFFER("no-status-codes", status_codes, "Do not offer ENHANCEDSTATUSCODES."),
+	OFFER("no-dsn", dsn, "Do not offer DSN."),
+	{ "cores", OPTION_COUNT, AT(cores), "N", "Threads (1).", 1, BENCH_CORES_MAX, NULL },
+	{ "json", OPTION_FLAG, AT(json), NULL, "Print the summary as one JSON object.", 0, 0, NULL },
+};
+#undef AT
+
+static struct report report_all;
+static char offers_text[OFFERS_MAX];
+static int store_directory = -1;
+
+static void
+offers_make(const struct sink_options *o)
+{
+	const struct {
+		bool	    on;
+		const char *line;
+	} offers[] = {
+		{ o->pipelining, "PIPELINING" }, { o->eight_bit, "8BITMIME" },
+		{ o->chunking, "CHUNKING" },	 { o->chunking && o->binary, "BINARYMIME" },
+		{ o->utf8, "SMTPUTF8" },	 { o->status_codes, "ENHANCEDSTATUSCODES" },
+		{ o->dsn, "DSN" },
+	};
+	size_t at = 0;
+
+	for (size_t i = 0; i < COUNT_OF(offers); i++) {
+		if (offers[i].on)
+			at += (size_t)snprintf(offers_text + at, OFFERS_MAX - at, "250-%s\r\n", offers[i].line);
+	}
+	if (o->size)
+		at += (size_t)snprintf(offers_text + at, OFFERS_MAX - at, "250-SIZE %llu\r\n",
+				       (unsigned long long)o->size_max);
+	at += (size_t)snprintf(offers_text + at, OFFERS_MAX - at, "250 HELP\r\n");
+	INVARIANT(at < OFFERS_MAX);
+}
+
+/* --- life ------------------------------------------------------------------------------------------------ */
+
+static void
+ledger_idle(struct ledger_file *file)
+{
+	struct sink_core *core = CONTAINER_OF(file, struct sink_core, ledger);
+
+	ledger_file_fini(file);
+	core->ledger_open = false;
+	reactor_stop(&core->member->reactor);
+}
+
+static void
+end_perhaps(struct sink_core *core)
+{
+	if (!core->stopping || !io_op_idle(&core->accept) || !list_empty(&core->sessions))
+		return;
+	wheel_disarm(&core->member->reactor.wheel, &core->cut);
+	wheel_disarm(&core->member->reactor.wheel, &core->again);
+	if (core->ledger_open)
+		ledger_file_finish(&core->ledger, ledger_idle);
+	else
+		reactor_stop(&core->member->reactor);
+}
+
+void
+sink_session_gone(struct sink_core *core)
+{
+	end_perhaps(core);
+}
+
+static void
+accepted(struct io_op *op, const struct io_event *event)
+{
+	struct sink_core *core = CONTAINER_OF(op, struct sink_core, accept);
+	struct reactor *r = &core->member->reactor;
+
+	if (event->result >= 0) {
+		if (core->stopping)
+			io_close(r->io, event->result);
+		else
+			sink_session_start(core, event->result);
+	}
+	if (event->flags & IO_MORE)
+		return;
+	if (core->stopping)
+		end_perhaps(core);
+	else if (event->result >= 0 || event->result == -ECANCELED)
+		io_accept(r->io, op, core->listener);
+	else
+		reactor_arm_ms(r, &core->again, ACCEPT_AGAIN_MS);
+}
+
+static void
+accept_again(struct wheel_timer *timer)
+{
+	struct sink_core *core = CONTAINER_OF(timer, struct sink_core, again);
+
+	io_accept(core->member->reactor.io, &core->accept, core->listener);
+}
+
+static void
+cut(struct wheel_timer *timer)
+{
+	struct sink_core *core = CONTAINER_OF(timer, struct sink_core, cut);
+
+	LIST_FOR_EACH(&core->sessions, node)
+		sink_session_cut(node);
+}
+
+static void
+ledger_opened(struct ledger_file *file, int result)
+{
+	struct sink_core *core = CONTAINER_OF(file, struct sink_core, ledger);
+
+	if (result < 0) {
+		(void)fprintf(stderr, "ringpost-bench sink: %s: %s\n", core->options->ledger, strerror(-result));
+		exit(1);
+	}
+	core->ledger_open = true;
+	io_accept(core->member->reactor.io, &core->accept, core->listener);
+}
+
+static int
+sink_open(struct crew_member *m, const char **why)
+{
+	const struct sink_options *o = m->crew->arg;
+	struct sink_core *core = calloc(1, sizeof(*core));
+
+	*why = "no memory";
+	if (!core)
+		return -ENOMEM;
+	m->work = core;
+	core->member = m;
+	core->options = o;
+	core->store = store_directory;
+	core->chance = (o->seed + m->index) * 0x9e3779b97f4a7c15;
+	core->greeting = SPAN_LITERAL("220 sink.example.org ESMTP ringpost-bench\r\n");
+	core->offers = span_of(offers_text);
+	list_init(&core->sessions);
+	wheel_timer_init(&core->again, accept_again);
+	wheel_timer_init(&core->cut, cut);
+	io_op_init(&core->accept, accepted);
+	*why = "cannot listen";
+	core->listener = io_listen(m->reactor.io, &o->listen, IO_LISTEN_SHARED);
+	if (core->listener < 0)
+		return core->listener;
+	if (o->ledger)
+		ledger_file_open(&core->ledger, &m->reactor, o->ledger, ledger_opened);
+	else
+		io_accept(m->reactor.io, &core->accept, core->listener);
+	return 0;
+}
+
+static void
+sink_stop(struct crew_member *m)
+{
+	struct sink_core *core = m->work;
+
+	core->stopping = true;
+	if (!io_op_idle(&core->accept))
+		io_cancel(m->reactor.io, &core->accept);
+	LIST_FOR_EACH(&core->sessions, node)
+		sink_session_stop(node);
+	if (!list_empty(&core->sessions))
+		reactor_arm_ms(&m->reactor, &core->cut, SINK_STOP_MS);
+	end_perhaps(core);
+}
+
+static void
+sink_close(struct crew_member *m)
+{
+	struct sink_core *core = m->work;
+
+	io_close(m->reactor.io, core->listener);
+	report_merge(&report_all, &core->report);
+	free(core);
+}
+
+static int
+sink_run(const struct bench_command *command, const char *const *words)
+{
+	static const struct crew_plan plan = { .open = sink_open, .stop = sink_stop, .close = sink_close };
+	struct crew_usage used;
+
+	(void)command;
+	(void)words;
+	if (!options.listen.port) {
+		(void)fprintf(stderr, "ringpost-bench sink: --listen is needed\n");
+		return 2;
+	}
+	if (options.store) {
+		store_directory = io_directory_open(options.store, 0755);
+		if (store_directory < 0) {
+			(void)fprintf(stderr, "ringpost-bench sink: %s: %s\n", options.store,
+				      strerror(-store_directory));
+			return 1;
+		}
+	}
+	offers_make(&options);
+	(void)crew_descriptors_raise();
+	if (crew_run(&plan, (unsigned)options.cores, &options) < 0)
+		return 1;
+	used = crew_usage_now();
+	report_print(stdout, &report_all, &used, options.json);
+	return 0;
+}
+
+const struct bench_command bench_sink = {
+	.name = "sink",
+	.synopsis = "--listen ADDRESS:PORT [options]",
+	.what = "Takes mail, keeps an account of what arrived, refuses, delays and breaks off on request.",
+	.rows = rows,
+	.row_count = COUNT_OF(rows),
+	.options = &options,
+	.run = sink_run,
+};
