@@ -215,8 +215,8 @@ void io_random(struct io *io, void *out, size_t len);
 
 /*
  * A message lies inside what it is about; posting hands that object over until the other core
- * posts it back.  Order is kept for each pair of cores.  Never fails and never waits: when
- * the mailbox is full the message waits with the sender.
+ * posts it back.  Order is kept for each pair of cores.  Never fails and never waits: the
+ * mailbox is a chain of the messages themselves.
  */
 struct io_post {
 	struct list_node node;			       /* private to the seam */
@@ -225,6 +225,8 @@ struct io_post {
 
 void	 io_post_init(struct io_post *post, void (*run)(struct io *io, struct io_post *post));
 void	 io_post_to(struct io *io, unsigned core, struct io_post *post);
+/* The same from a thread that has no seam (the one that waits for signals). */
+void	 io_post_from_outside(struct io_net *net, unsigned core, struct io_post *post);
 unsigned io_core(const struct io *io);
 
 /* What the layer above hung on this seam (struct reactor). */

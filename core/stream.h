@@ -50,13 +50,14 @@ struct stream {
 	struct reactor		     *reactor;
 	const struct stream_handlers *handlers;
 	struct io_op		      recv;
-	struct io_op		      shut; /* reserved: timed lingering of a finish */
+	struct reactor_hook	      later; /* private: resume and close outside of handlers */
 	struct stream_out	     *out;
 	char			     *held; /* unconsumed bytes, NULL when none */
 	uint32_t		      held_len, held_cap;
 	int			      fd;
 	uint8_t			      state; /* private */
-	bool			      paused, reading, ended, in_read;
+	bool			      paused, in_read, end_seen, end_told;
+	int			      end_result;
 	uint64_t		      bytes_in, bytes_out;
 };
 

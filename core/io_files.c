@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The part of the seam that runs before sessions are served: directories, locks, small files.  These
+ * calls may wait for the disk.
+ */
+#include "core/io.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+int64_t
+io_space_free(int directory)
+{
+	struct statvfs vfs;
+
+	if (fstatvfs(directory, &vfs) < 0)
+		return -errno;
+	return (int64_t)((uint64_t)vfs.f_bavail * vfs.f_frsize);
+}
+
+int
+io_directory_open_at(int directory, const char *name, unsigned create_mode)
+{
+	int fd;
+
+	if (create_mode && mkdirat(directory, name, (mode_t)create_mode) < 0 && errno != EEXIST)
+		return -errno;
+	fd = openat(directory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Creates the parents too, as mkdir -p does. */
+int
+io_directory_open(const char *path, unsigned create_mode)
+{
+	char part[4096];
+
+	if (create_mode)
+		for (const char *slash = path; (slash = strchr(slash + 1, '/'));) {
+			size_t len = (size_t)(slash - path);
+
+			if (len >= sizeof(part))
+				return -ENAMETOOLONG;
+			memcpy(part, path, len);
+			part[len] = 0;
+			if (mkdir(part, (mode_t)create_mode | 0111) < 0 && errno != EEXIST)
+				return -errno;
+		}
+	return io_directory_open_at(AT_FDCWD, path, create_mode);
+}
+
+int
+io_lock(int directory, const char *name)
+{
+	int fd = openat(directory, name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		int error = -errno;
+
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+static int
+not_dots(const struct dirent *entry)
+{
+	return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+}
+
+int
+io_directory_list(int directory, int (*visit)(void *arg, const char *name), void *arg)
+{
+	struct dirent **entries;
+	int		count = scandirat(directory, ".", &entries, not_dots, alphasort);
+	int		result = 0;
+
+	if (count < 0)
+		return -errno;
+	for (int i = 0; i < count; i++) {
+		if (result == 0)
+			result = visit(arg, entries[i]->d_name);
+		free(entries[i]);
+	}
+	free(entries);
+	return result;
+}
+
+int64_t
+io_file_size(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) < 0 ? -errno : (int64_t)st.st_size;
+}
+
+int
+io_file_slurp(const char *path, size_t max, char **out, size_t *out_len)
+{
+	int	fd = open(path, O_RDONLY | O_CLOEXEC);
+	size_t	len = 0, cap = 4096;
+	char   *text;
+	int	result = 0;
+
+	if (fd < 0)
+		return -errno;
+	text = malloc(cap);
+	while (text) {
+		ssize_t n;
+
+		if (len + 1 == cap) {
+			char *grown = realloc(text, cap *= 2);
+
+			if (grown == NULL)
+				break;
+			text = grown;
+		}
+		n = read(fd, text + len, cap - 1 - len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			result = -errno;
+		if (n <= 0)
+			break;
+		len += (size_t)n;
+		if (len > max) {
+			result = -EFBIG;
+			break;
+		}
+	}
+	close(fd);
+	if (text == NULL)
+		return -ENOMEM;
+	if (result < 0) {
+		free(text);
+		return result;
+	}
+	text[len] = 0;
+	*out = text;
+	*out_len = len;
+	return 0;
+}

@@ -1,0 +1,852 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The kernel's side of the seam: one io_uring per core.
+ *
+ * SINGLE_ISSUER and DEFER_TASKRUN keep completions from interrupting us: the kernel finishes work only
+ * when this thread asks in io_turn().  Receives are multishot on one ring of provided buffers, so ten
+ * thousand idle connections hold no buffer; a buffer goes back when the handler that saw it returns.
+ *
+ * Mailboxes: a chain per receiving core, pushed by compare-and-swap and taken whole by
+ * exchange, then turned around, which keeps the order of each sender.  A core says `sleeping` before its last
+ * look at the chain; who pushes onto a sleeping core's chain wakes it with MSG_RING.  Both sides write one
+ * thing and read the other with sequential consistency, so one of them always sees the other.
+ */
+#include "core/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <liburing.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	EVENT_BATCH = 1024, /* completions handled in one turn */
+	RECV_GROUP = 0,	    /* of provided buffers */
+	RANDOM_POOL = 512,  /* octets fetched at once */
+	LISTEN_BACKLOG = 4096,
+	CQ_FACTOR = 8,	    /* completions that fit for each submission that fits */
+};
+
+/* user_data that is no operation's address. */
+enum { TAG_NOTHING = 1, TAG_WAKE = 2 };
+
+struct mailbox {
+	_Alignas(64) _Atomic(struct io_post *) newest;
+	_Atomic(bool) sleeping;
+	_Atomic(int)  ring_fd;	/* -1 until the core has opened its seam */
+	_Atomic(int)  event_fd; /* wakes it from threads without a ring */
+};
+
+struct io_net {
+	unsigned       core_count;
+	struct mailbox boxes[];
+};
+
+struct happened {
+	struct io_op *op;
+	int	      result;
+	unsigned      flags; /* of the completion */
+};
+
+struct io {
+	struct io_uring		  ring;
+	struct io_net		 *net;
+	struct mailbox		 *box;
+	struct io_uring_buf_ring *recv_ring;
+	char			 *recv_memory;
+	unsigned		  recv_count, recv_size;
+	unsigned		  core;
+	uint64_t		  mono;
+	int64_t			  wall;
+	void			 *owner;
+	uint64_t		  wake_count; /* where the event descriptor is read into */
+	struct io_op		  wake;
+	unsigned		  random_left;
+	uint8_t			  random_pool[RANDOM_POOL];
+	struct happened		  batch[EVENT_BATCH];
+};
+
+static void
+look_at_clocks(struct io *io)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	io->mono = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	io->wall = (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/* --- life ------------------------------------------------------------------------------------------ */
+
+struct io_net *
+io_net_new(unsigned core_count)
+{
+	size_t	       size = sizeof(struct io_net) + core_count * sizeof(struct mailbox);
+	struct io_net *net = aligned_alloc(64, (size + 63) & ~(size_t)63);
+
+	if (net == NULL)
+		return NULL;
+	net->core_count = core_count;
+	for (unsigned i = 0; i < core_count; i++) {
+		atomic_init(&net->boxes[i].newest, NULL);
+		atomic_init(&net->boxes[i].sleeping, false);
+		atomic_init(&net->boxes[i].ring_fd, -1);
+		atomic_init(&net->boxes[i].event_fd, eventfd(0, EFD_CLOEXEC));
+	}
+	return net;
+}
+
+void
+io_net_free(struct io_net *net)
+{
+	if (net == NULL)
+		return;
+	for (unsigned i = 0; i < net->core_count; i++)
+		if (atomic_load(&net->boxes[i].event_fd) >= 0)
+			close(atomic_load(&net->boxes[i].event_fd));
+	free(net);
+}
+
+static const char *
+why_no_ring(int error)
+{
+	switch (error) {
+	case -ENOSYS:
+		return "this kernel has no io_uring; Linux 6.1 or later is needed";
+	case -EPERM:
+		return "io_uring is forbidden here; see the sysctl kernel.io_uring_disabled and the seccomp "
+		       "profile of the container";
+	case -EINVAL:
+		return "this kernel's io_uring lacks DEFER_TASKRUN; Linux 6.1 or later is needed";
+	case -ENOMEM:
+		return "no memory may be locked for io_uring; raise the limit of locked memory (ulimit -l)";
+	case -EMFILE:
+	case -ENFILE:
+		return "no file descriptor is left for io_uring; raise the limit of open files (ulimit -n)";
+	default:
+		return "io_uring cannot be set up";
+	}
+}
+
+static int
+check_opcodes(struct io *io, const char **why)
+{
+	static const int needed[] = {
+		IORING_OP_ACCEPT, IORING_OP_CONNECT, IORING_OP_RECV, IORING_OP_SENDMSG, IORING_OP_OPENAT,
+		IORING_OP_UNLINKAT, IORING_OP_RENAMEAT, IORING_OP_FALLOCATE, IORING_OP_READ,
+		IORING_OP_WRITEV, IORING_OP_FSYNC, IORING_OP_CLOSE, IORING_OP_ASYNC_CANCEL,
+		IORING_OP_MSG_RING,
+	};
+	struct io_uring_probe *probe = io_uring_get_probe_ring(&io->ring);
+	int		       result = 0;
+
+	if (probe == NULL)
+		return 0;
+	for (size_t i = 0; i < COUNT_OF(needed); i++)
+		if (!io_uring_opcode_supported(probe, needed[i])) {
+			*why = "this kernel's io_uring lacks an operation; Linux 6.1 or later is needed";
+			result = -ENOSYS;
+		}
+	io_uring_free_probe(probe);
+	return result;
+}
+
+static void
+give_buffer(struct io *io, unsigned id, unsigned place)
+{
+	io_uring_buf_ring_add(io->recv_ring, io->recv_memory + (size_t)id * io->recv_size, io->recv_size,
+			      (unsigned short)id, io_uring_buf_ring_mask(io->recv_count), (int)place);
+}
+
+static int
+open_buffers(struct io *io, const char **why)
+{
+	struct io_uring_buf_reg reg = { .ring_entries = io->recv_count, .bgid = RECV_GROUP };
+	size_t			ring_size = io->recv_count * sizeof(struct io_uring_buf);
+	int			result;
+
+	io->recv_ring = mmap(NULL, ring_size, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
+	io->recv_memory = mmap(NULL, (size_t)io->recv_count * io->recv_size, PROT_READ | PROT_WRITE,
+			       MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
+	if (io->recv_ring == MAP_FAILED || io->recv_memory == MAP_FAILED) {
+		*why = "no memory for receive buffers";
+		return -ENOMEM;
+	}
+	reg.ring_addr = (uint64_t)(uintptr_t)io->recv_ring;
+	result = io_uring_register_buf_ring(&io->ring, &reg, 0);
+	if (result < 0) {
+		*why = "this kernel's io_uring lacks rings of provided buffers; Linux 6.1 or later is needed";
+		return result;
+	}
+	io_uring_buf_ring_init(io->recv_ring);
+	for (unsigned i = 0; i < io->recv_count; i++)
+		give_buffer(io, i, i);
+	io_uring_buf_ring_advance(io->recv_ring, (int)io->recv_count);
+	return 0;
+}
+
+static void watch_event_fd(struct io *io);
+
+static void
+woken(struct io_op *op, const struct io_event *event)
+{
+	struct io *io = CONTAINER_OF(op, struct io, wake);
+
+	if (event->result >= 0 || event->result == -EINTR || event->result == -EAGAIN)
+		watch_event_fd(io);
+}
+
+static void
+watch_event_fd(struct io *io)
+{
+	io_read(io, &io->wake, atomic_load(&io->box->event_fd), &io->wake_count, sizeof(io->wake_count), 0);
+}
+
+int
+io_open_seam(struct io **out, struct io_net *net, const struct io_params *params, const char **why)
+{
+	struct io_uring_params ring_params = {
+		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL |
+			 IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,
+		.cq_entries = params->queue_entries * CQ_FACTOR,
+	};
+	struct io *io = calloc(1, sizeof(*io));
+	int	   result;
+
+	INVARIANT(params->core < net->core_count);
+	if (io == NULL) {
+		*why = "no memory";
+		return -ENOMEM;
+	}
+	io->net = net;
+	io->box = &net->boxes[params->core];
+	io->core = params->core;
+	io->recv_count = params->recv_buffer_count;
+	io->recv_size = params->recv_buffer_size;
+	result = io_uring_queue_init_params(params->queue_entries, &io->ring, &ring_params);
+	if (result < 0) {
+		*why = why_no_ring(result);
+		free(io);
+		return result;
+	}
+	io_uring_ring_dontfork(&io->ring);
+	result = check_opcodes(io, why);
+	if (result == 0)
+		result = open_buffers(io, why);
+	if (result < 0) {
+		io_close_seam(io);
+		return result;
+	}
+	look_at_clocks(io);
+	atomic_store(&io->box->ring_fd, io->ring.ring_fd);
+	io_op_init(&io->wake, woken);
+	watch_event_fd(io);
+	*out = io;
+	return 0;
+}
+
+void
+io_close_seam(struct io *io)
+{
+	atomic_store(&io->box->ring_fd, -1);
+	io_uring_queue_exit(&io->ring);
+	if (io->recv_ring && io->recv_ring != MAP_FAILED)
+		munmap(io->recv_ring, io->recv_count * sizeof(struct io_uring_buf));
+	if (io->recv_memory && io->recv_memory != MAP_FAILED)
+		munmap(io->recv_memory, (size_t)io->recv_count * io->recv_size);
+	free(io);
+}
+
+/* --- the turn ------------------------------------------------------------------------------------------ */
+
+static struct io_uring_sqe *
+next_sqe(struct io *io)
+{
+	struct io_uring_sqe *sqe;
+
+	while ((sqe = io_uring_get_sqe(&io->ring)) == NULL) {
+		int result = io_uring_submit(&io->ring);
+
+		/* EBUSY: completions overflow; they are kept by the kernel and come with the next turn. */
+		INVARIANT(result >= 0 || result == -EBUSY || result == -EAGAIN || result == -EINTR);
+	}
+	return sqe;
+}
+
+static struct io_uring_sqe *
+begin(struct io *io, struct io_op *op, enum io_kind kind, int fd)
+{
+	INVARIANT(op->kind == IO_IDLE);
+	op->kind = (uint8_t)kind;
+	op->cancelled = 0;
+	op->fd = fd;
+	return next_sqe(io);
+}
+
+/* Sets the address last: the io_uring_prep_ functions clear it. */
+static void
+end(struct io_uring_sqe *sqe, struct io_op *op)
+{
+	io_uring_sqe_set_data(sqe, op);
+}
+
+static void
+submit_and_sleep(struct io *io, uint64_t deadline_ns)
+{
+	struct __kernel_timespec ts = { 0, 0 };
+	struct io_uring_cqe	*cqe;
+	uint64_t		 wait = 0;
+
+	atomic_store(&io->box->sleeping, true);
+	if (atomic_load(&io->box->newest) == NULL && deadline_ns) {
+		if (deadline_ns == UINT64_MAX)
+			wait = 3600ull * 1000000000u;
+		else if (deadline_ns > (io->mono = io_mono_now(io)))
+			wait = deadline_ns - io->mono;
+	}
+	ts.tv_sec = (long long)(wait / 1000000000u);
+	ts.tv_nsec = (long long)(wait % 1000000000u);
+	(void)io_uring_submit_and_wait_timeout(&io->ring, &cqe, 1, &ts, NULL);
+	atomic_store(&io->box->sleeping, false);
+	look_at_clocks(io);
+}
+
+static unsigned
+drain(struct io *io)
+{
+	struct io_uring_cqe *cqe;
+	unsigned	     head, seen = 0, count = 0;
+
+	io_uring_for_each_cqe(&io->ring, head, cqe) {
+		if (count == EVENT_BATCH)
+			break;
+		seen++;
+		if (cqe->user_data <= TAG_WAKE)
+			continue;
+		io->batch[count++] = (struct happened){ (struct io_op *)(uintptr_t)cqe->user_data, cqe->res,
+							cqe->flags };
+	}
+	io_uring_cq_advance(&io->ring, seen);
+	return count;
+}
+
+static void
+run_batch(struct io *io, unsigned count)
+{
+	unsigned given = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		struct happened *h = &io->batch[i];
+		struct io_event	 event = { .result = h->result };
+		unsigned	 buffer = h->flags >> IORING_CQE_BUFFER_SHIFT;
+		bool		 with_buffer = h->flags & IORING_CQE_F_BUFFER;
+
+		if (i + 2 < count)
+			__builtin_prefetch(io->batch[i + 2].op);
+		if (h->flags & IORING_CQE_F_MORE)
+			event.flags |= IO_MORE;
+		else
+			h->op->kind = IO_IDLE;
+		if (with_buffer && h->result > 0)
+			event.data = span_make(io->recv_memory + (size_t)buffer * io->recv_size,
+					       (size_t)h->result);
+		h->op->done(h->op, &event);
+		if (with_buffer)
+			give_buffer(io, buffer, given++);
+	}
+	if (given)
+		io_uring_buf_ring_advance(io->recv_ring, (int)given);
+}
+
+static unsigned
+run_posts(struct io *io)
+{
+	struct io_post *newest = atomic_exchange_explicit(&io->box->newest, NULL, memory_order_acquire);
+	struct io_post *oldest = NULL;
+	unsigned	count = 0;
+
+	while (newest) {
+		struct io_post *before = (struct io_post *)(void *)newest->node.next;
+
+		newest->node.next = (struct list_node *)(void *)oldest;
+		oldest = newest;
+		newest = before;
+	}
+	while (oldest) {
+		struct io_post *next = (struct io_post *)(void *)oldest->node.next;
+
+		list_node_init(&oldest->node);
+		oldest->run(io, oldest);
+		oldest = next;
+		count++;
+	}
+	return count;
+}
+
+unsigned
+io_turn(struct io *io, uint64_t deadline_ns)
+{
+	unsigned count;
+
+	submit_and_sleep(io, deadline_ns);
+	count = drain(io);
+	run_batch(io, count);
+	return count + run_posts(io);
+}
+
+/* --- operations ------------------------------------------------------------------------------------------ */
+
+void
+io_op_init(struct io_op *op, io_handler *done)
+{
+	*op = (struct io_op){ .done = done, .kind = IO_IDLE, .fd = -1 };
+}
+
+void
+io_accept(struct io *io, struct io_op *op, int listener)
+{
+	struct io_uring_sqe *sqe = begin(io, op, IO_ACCEPT, listener);
+
+	io_uring_prep_multishot_accept(sqe, listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	end(sqe, op);
+}
+
+void
+io_connect(struct io *io, struct io_connect_op *c, int fd, const struct endpoint *to)
+{
+	struct io_uring_sqe *sqe = begin(io, &c->op, IO_CONNECT, fd);
+	socklen_t	     len = endpoint_to_sockaddr(to, &c->address);
+
+	io_uring_prep_connect(sqe, fd, (struct sockaddr *)&c->address, len);
+	end(sqe, &c->op);
+}
+
+/* A path that does not fit gets length 0, which the kernel refuses with -EINVAL. */
+static socklen_t
+path_address(const char *path, struct sockaddr_storage *out)
+{
+	struct sockaddr_un *un = (struct sockaddr_un *)out;
+	size_t		    len = strlen(path);
+
+	memset(out, 0, sizeof(*out));
+	if (len >= sizeof(un->sun_path))
+		return 0;
+	un->sun_family = AF_UNIX;
+	memcpy(un->sun_path, path, len);
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + 1);
+}
+
+void
+io_connect_path(struct io *io, struct io_connect_op *c, int fd, const char *path)
+{
+	struct io_uring_sqe *sqe = begin(io, &c->op, IO_CONNECT, fd);
+	socklen_t	     len = path_address(path, &c->address);
+
+	io_uring_prep_connect(sqe, fd, (struct sockaddr *)&c->address, len);
+	end(sqe, &c->op);
+}
+
+void
+io_recv(struct io *io, struct io_op *op, int fd)
+{
+	struct io_uring_sqe *sqe = begin(io, op, IO_RECV, fd);
+
+	io_uring_prep_recv_multishot(sqe, fd, NULL, 0, 0);
+	sqe->flags |= IOSQE_BUFFER_SELECT;
+	sqe->buf_group = RECV_GROUP;
+	end(sqe, op);
+}
+
+void
+io_send(struct io *io, struct io_send_op *s, int fd, struct iovec *iov, unsigned iov_count)
+{
+	struct io_uring_sqe *sqe = begin(io, &s->op, IO_SEND, fd);
+
+	INVARIANT(iov_count >= 1 && iov_count <= IO_IOV_MAX);
+	s->message = (struct msghdr){ .msg_iov = iov, .msg_iovlen = iov_count };
+	io_uring_prep_sendmsg(sqe, fd, &s->message, MSG_NOSIGNAL | MSG_WAITALL);
+	end(sqe, &s->op);
+}
+
+void
+io_open(struct io *io, struct io_op *op, int directory, const char *path, int open_flags, unsigned mode)
+{
+	struct io_uring_sqe *sqe = begin(io, op, IO_OPEN, directory);
+
+	io_uring_prep_openat(sqe, directory, path, open_flags | O_CLOEXEC, mode);
+	end(sqe, op);
+}
+
+void
+io_unlink(struct io *io, struct io_op *op, int directory, const char *path)
+{
+	struct io_uring_sqe *sqe = begin(io, op, IO_UNLINK, directory);
+
+	io_uring_prep_unlinkat(sqe, directory, path, 0);
+	end(sqe, op);
+}
+
+void
+io_rename(struct io *io, struct io_op *op, int directory, const char *from, const char *to)
+{
+	struct io_uring_sqe *sqe = begin(io, op, IO_RENAME, directory);
+
+	io_uring_prep_renameat(sqe, directory, from, directory, to, 0);
+	end(sqe, op);
+}
+
+void
+io_allocate(struct io *io, struct io_op *op, int fd, uint64_t length)
+{
+	struct io_uring_sqe *sqe = begin(io, op, IO_ALLOCATE, fd);
+
+	io_uring_prep_fallocate(sqe, fd, 0, 0, (off_t)length);
+	end(sqe, op);
+}
+
+void
+io_read(struct io *io, struct io_op *op, int fd, void *buffer, unsigned length, uint64_t offset)
+{
+	struct io_uring_sqe *sqe = begin(io, op, IO_READ, fd);
+
+	io_uring_prep_read(sqe, fd, buffer, length, offset);
+	end(sqe, op);
+}
+
+void
+io_write(struct io *io, struct io_op *op, int fd, const struct iovec *iov, unsigned iov_count,
+	 uint64_t offset, unsigned flags)
+{
+	struct io_uring_sqe *sqe = begin(io, op, IO_WRITE, fd);
+
+	if (flags & IO_WRITE_APPEND)
+		offset = (uint64_t)-1;
+	io_uring_prep_writev2(sqe, fd, iov, iov_count, offset, flags & IO_WRITE_DURABLE ? RWF_DSYNC : 0);
+	end(sqe, op);
+}
+
+void
+io_datasync(struct io *io, struct io_op *op, int fd)
+{
+	struct io_uring_sqe *sqe = begin(io, op, IO_DATASYNC, fd);
+
+	io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
+	end(sqe, op);
+}
+
+void
+io_dirsync(struct io *io, struct io_op *op, int directory)
+{
+	struct io_uring_sqe *sqe = begin(io, op, IO_DIRSYNC, directory);
+
+	io_uring_prep_fsync(sqe, directory, 0);
+	end(sqe, op);
+}
+
+void
+io_cancel(struct io *io, struct io_op *op)
+{
+	struct io_uring_sqe *sqe;
+
+	if (op->kind == IO_IDLE || op->cancelled)
+		return;
+	op->cancelled = 1;
+	sqe = next_sqe(io);
+	io_uring_prep_cancel64(sqe, (uint64_t)(uintptr_t)op, 0);
+	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+	io_uring_sqe_set_data64(sqe, TAG_NOTHING);
+}
+
+void
+io_close(struct io *io, int fd)
+{
+	struct io_uring_sqe *sqe = next_sqe(io);
+
+	io_uring_prep_close(sqe, fd);
+	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+	io_uring_sqe_set_data64(sqe, TAG_NOTHING);
+}
+
+/* --- sockets, at once ---------------------------------------------------------------------------------- */
+
+static int
+minus_errno(int result)
+{
+	return result < 0 ? -errno : result;
+}
+
+static int
+listen_on(int fd, const struct sockaddr_storage *address, socklen_t len)
+{
+	if (bind(fd, (const struct sockaddr *)address, len) < 0 || listen(fd, LISTEN_BACKLOG) < 0) {
+		int error = -errno;
+
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+int
+io_listen(struct io *io, const struct endpoint *at, unsigned flags)
+{
+	struct sockaddr_storage address;
+	socklen_t		len = endpoint_to_sockaddr(at, &address);
+	int			one = 1, fd;
+
+	(void)io;
+	fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (flags & IO_LISTEN_SHARED)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
+	if (address.ss_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+	/* Inherited by what is accepted: replies are whole when they leave, waiting would only delay them. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+	return listen_on(fd, &address, len);
+}
+
+int
+io_listen_path(struct io *io, const char *path, unsigned mode)
+{
+	struct sockaddr_storage address;
+	socklen_t		len = path_address(path, &address);
+	struct stat		st;
+	mode_t			mask;
+	int			fd;
+
+	(void)io;
+	if (len == 0)
+		return -ENAMETOOLONG;
+	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+		unlink(path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	/* The mode must hold from the first instant, so it comes from the mask and not from a later chmod. */
+	mask = umask((mode_t)(0777 & ~mode));
+	fd = listen_on(fd, &address, len);
+	umask(mask);
+	return fd;
+}
+
+int
+io_socket(struct io *io, enum io_socket_kind kind, const struct endpoint *family_of,
+	  const struct endpoint *from)
+{
+	int family = endpoint_is_ipv4(family_of) ? AF_INET : AF_INET6;
+	int one = 1;
+	int fd = socket(family, (kind == IO_STREAM ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	(void)io;
+	if (fd < 0)
+		return -errno;
+	if (kind == IO_STREAM) {
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+	}
+	if (from) {
+		struct sockaddr_storage address;
+		socklen_t		len = endpoint_to_sockaddr(from, &address);
+
+		setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
+		if (bind(fd, (struct sockaddr *)&address, len) < 0) {
+			int error = -errno;
+
+			close(fd);
+			return error;
+		}
+	}
+	return fd;
+}
+
+int
+io_socket_path(struct io *io)
+{
+	(void)io;
+	return minus_errno(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+}
+
+int
+io_peer(int fd, struct endpoint *out)
+{
+	struct sockaddr_storage address;
+	socklen_t		len = sizeof(address);
+
+	if (getpeername(fd, (struct sockaddr *)&address, &len) < 0)
+		return -errno;
+	return endpoint_from_sockaddr(&address, out) ? 0 : -EAFNOSUPPORT;
+}
+
+int
+io_local(int fd, struct endpoint *out)
+{
+	struct sockaddr_storage address;
+	socklen_t		len = sizeof(address);
+
+	if (getsockname(fd, (struct sockaddr *)&address, &len) < 0)
+		return -errno;
+	return endpoint_from_sockaddr(&address, out) ? 0 : -EAFNOSUPPORT;
+}
+
+int64_t
+io_peer_user(int fd)
+{
+	struct ucred who;
+	socklen_t    len = sizeof(who);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0)
+		return -errno;
+	return (int64_t)who.uid;
+}
+
+void
+io_shutdown_write(struct io *io, int fd)
+{
+	(void)io;
+	shutdown(fd, SHUT_WR);
+}
+
+/* --- clocks, chance -------------------------------------------------------------------------------------- */
+
+uint64_t
+io_mono(const struct io *io)
+{
+	return io->mono;
+}
+
+int64_t
+io_wall(const struct io *io)
+{
+	return io->wall;
+}
+
+uint64_t
+io_mono_now(const struct io *io)
+{
+	struct timespec ts;
+
+	(void)io;
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static void
+random_fetch(void *out, size_t len)
+{
+	for (size_t got = 0; got < len;) {
+		ssize_t n = getrandom((char *)out + got, len - got, 0);
+
+		INVARIANT(n >= 0 || errno == EINTR);
+		if (n > 0)
+			got += (size_t)n;
+	}
+}
+
+void
+io_random(struct io *io, void *out, size_t len)
+{
+	if (len > RANDOM_POOL / 4) {
+		random_fetch(out, len);
+		return;
+	}
+	if (io->random_left < len) {
+		random_fetch(io->random_pool, RANDOM_POOL);
+		io->random_left = RANDOM_POOL;
+	}
+	io->random_left -= (unsigned)len;
+	memcpy(out, io->random_pool + io->random_left, len);
+	explicit_bzero(io->random_pool + io->random_left, len);
+}
+
+/* --- core to core ------------------------------------------------------------------------------------------ */
+
+void
+io_post_init(struct io_post *post, void (*run)(struct io *io, struct io_post *post))
+{
+	list_node_init(&post->node);
+	post->run = run;
+}
+
+/* True when the receiver sleeps and it falls to us to wake it. */
+static bool
+push(struct mailbox *box, struct io_post *post)
+{
+	struct io_post *newest = atomic_load_explicit(&box->newest, memory_order_relaxed);
+
+	INVARIANT(!list_linked(&post->node));
+	do
+		post->node.next = (struct list_node *)(void *)newest;
+	while (!atomic_compare_exchange_weak(&box->newest, &newest, post));
+	return atomic_exchange(&box->sleeping, false);
+}
+
+static void
+wake_by_event(struct mailbox *box)
+{
+	uint64_t one = 1;
+	ssize_t	 n;
+
+	do
+		n = write(atomic_load(&box->event_fd), &one, sizeof(one));
+	while (n < 0 && errno == EINTR);
+}
+
+void
+io_post_to(struct io *io, unsigned core, struct io_post *post)
+{
+	struct mailbox	    *box = &io->net->boxes[core];
+	struct io_uring_sqe *sqe;
+	int		     ring_fd;
+
+	INVARIANT(core < io->net->core_count);
+	if (!push(box, post) || core == io->core)
+		return;
+	ring_fd = atomic_load(&box->ring_fd);
+	if (ring_fd < 0) { /* not open yet: it looks at its chain when it is */
+		wake_by_event(box);
+		return;
+	}
+	sqe = next_sqe(io);
+	io_uring_prep_msg_ring(sqe, ring_fd, 0, TAG_WAKE, 0);
+	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+	io_uring_sqe_set_data64(sqe, TAG_NOTHING);
+}
+
+void
+io_post_from_outside(struct io_net *net, unsigned core, struct io_post *post)
+{
+	INVARIANT(core < net->core_count);
+	if (push(&net->boxes[core], post))
+		wake_by_event(&net->boxes[core]);
+}
+
+unsigned
+io_core(const struct io *io)
+{
+	return io->core;
+}
+
+void
+io_set_owner(struct io *io, void *owner)
+{
+	io->owner = owner;
+}
+
+void *
+io_owner(const struct io *io)
+{
+	return io->owner;
+}
