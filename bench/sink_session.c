@@ -694,7 +694,7 @@ static size_t
 session_read(struct stream *stream, struct span bytes)
 {
 	struct sink_session *s = CONTAINER_OF(stream, struct sink_session, stream);
-	size_t done = 0, len;
+	size_t done = 0, len = 0;
 
 	for (;;) {
 		struct span rest = span_from(bytes, done);

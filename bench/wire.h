@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench/wire.h - SMTP as the bench wants it, from the codecs of mta/smtp: of a reply the code and where it ends, of EHLO
- * what was offered, of a command the few things that a sink acts upon.
+ * bench/wire.h - SMTP as the bench wants it: of a reply the code and where it ends, of EHLO what was offered, of a command
+ * the few things that a sink acts upon, and the text behind DATA.
+ *
+ * It does not stand on the codecs of mta/smtp on purpose: a fault in dot-stuffing, say, that the server and its judge
+ * shared would cancel out, and the ledgers would balance over altered mail.
+ * Pure: bytes in, struct out.
  */
 #ifndef BENCH_WIRE_H
 #define BENCH_WIRE_H
@@ -14,10 +18,12 @@ struct wire_reply {
 	struct span text; /* the last line behind the code, without line end */
 };
 
+enum { WIRE_REPLY_MAX = 64 * 1024 };
+
 enum wire_result {
 	WIRE_OK,
 	WIRE_MORE,   /* not whole yet */
-	WIRE_BROKEN, /* not SMTP */
+	WIRE_BROKEN, /* not SMTP, or longer than WIRE_REPLY_MAX */
 };
 
 enum wire_result MUST_CHECK wire_reply_parse(struct span bytes, struct wire_reply *out);
@@ -54,6 +60,11 @@ struct wire_command {
 /* One command line with its line end; spans point into line. */
 void wire_command_parse(struct span line, struct wire_command *out);
 
+/* Place in a text; wire_text_init() before each. */
+struct wire_text {
+	uint8_t state;
+};
+
 enum wire_text_result {
 	WIRE_TEXT_PIECE,  /* *piece is text; call again */
 	WIRE_TEXT_MORE,	  /* *rest is used up */
@@ -61,6 +72,7 @@ enum wire_text_result {
 	WIRE_TEXT_BROKEN, /* lone CR, lone LF or NUL */
 };
 
+void wire_text_init(struct wire_text *t);
 /* Takes text after DATA off *rest, undone of dot-stuffing.  *piece may have text with any result. */
 enum wire_text_result wire_text_next(struct wire_text *t, struct span *rest, struct span *piece);
 
