@@ -27,6 +27,10 @@ ringpost_library(idn2 libidn2-dev idn2.h NAMES idn2)
 # The static one: the shared one brings OpenSSL into the process, whose symbols BoringSSL would capture.
 ringpost_library(ldns libldns-dev ldns/ldns.h NAMES libldns.a)
 ringpost_library(check check check.h NAMES check)
+# A static library, which does not say what it wants.
+if(TARGET check)
+	set_target_properties(check PROPERTIES INTERFACE_LINK_LIBRARIES "subunit;m;rt")
+endif()
 if(RINGPOST_JEMALLOC)
 	ringpost_library(jemalloc libjemalloc-dev jemalloc/jemalloc.h NAMES jemalloc)
 endif()
