@@ -5,13 +5,20 @@
  * A struct settings is one generation: made by settings_read(), never changed afterwards, counted with atomics, so
  * that any core may hold it.  A reload makes a new one; a bad file changes nothing.  The rows are in
  * mta/settings_table.h.
+ *
+ * Reading happens on a thread that may wait for the disk (main, at start and at SIGHUP); all functions that take a
+ * const struct settings are pure, cost what the question costs and not what the lists hold, and may run on any core.
  */
 #ifndef MTA_SETTINGS_H
 #define MTA_SETTINGS_H
 
+#include <stdatomic.h>
+
+#include "core/arena.h"
 #include "core/endpoint.h"
 #include "core/log.h"
 #include "mta/settings_table.h"
+#include "tls/digest.h"
 
 /* A list as written; the arrays live as long as the generation. */
 struct settings_endpoints {
@@ -30,7 +37,10 @@ struct settings_patterns {
 	struct span *at;
 };
 
-enum { SETTINGS_HOPS_MAX = 16 };
+enum {
+	SETTINGS_FILE_MAX = 16 << 20, /* octets of a settings file: 65 536 long domain names fit */
+	SETTINGS_HOPS_MAX = 16,	      /* next hops of one route */
+};
 
 struct settings_hop {
 	struct span	host;	 /* name to resolve to addresses; empty when `address` is given */
@@ -38,15 +48,15 @@ struct settings_hop {
 };
 
 struct settings_route {
-	struct span	    pattern;
-	bool		    by_mx; /* "mx": as if there were no route */
-	unsigned	    hop_count;
-	struct settings_hop hops[SETTINGS_HOPS_MAX]; /* in order of preference */
+	struct span	     pattern;
+	bool		     by_mx; /* "mx": as if there were no route */
+	unsigned	     hop_count; /* 1..SETTINGS_HOPS_MAX, 0 when by_mx */
+	struct settings_hop *hops;	/* in order of preference */
 };
 
 struct settings_routes {
 	unsigned	       count;
-	struct settings_route *at; /* best match first for each domain: see settings_route_for() */
+	struct settings_route *at; /* as written; settings_route_for() finds the best */
 };
 
 #define SETTINGS_FIELD_BOOL	 bool
@@ -68,9 +78,12 @@ struct settings {
 #define X(path, field, type, ...) SETTINGS_FIELD_##type field;
 	SETTINGS_TABLE(X)
 #undef X
+	char digest[TLS_DIGEST_TEXT_MAX]; /* SHA-256 of the text it was read from: names the generation */
 	/* private */
-	struct settings_index *accept_index, *route_index;
-	_Atomic(unsigned)      references;
+	struct settings_index   *accept_index, *route_index;
+	struct settings_prefixes relay_ranges; /* relay_networks by address, none inside another */
+	struct arena		 arena;	       /* all lists and texts */
+	_Atomic(unsigned)	 references;
 };
 
 struct settings_error {
@@ -79,12 +92,15 @@ struct settings_error {
 };
 
 /*
- * Reads a file.  NULL and *error when anything is wrong with it: syntax, unknown or doubled key, wrong type, out of
- * bounds, a list entry that does not parse, settings that contradict one another.  The message names file, line,
- * column, key and, where one is near, the key that was meant.
+ * Reads a file of at most SETTINGS_FILE_MAX octets; a symbolic link is followed.  NULL and *error when anything is
+ * wrong with it: syntax, unknown or doubled key, wrong type, out of bounds, a list entry that does not parse, settings
+ * that contradict one another.  The message names file, line, column, key and, where one is near, the key that was
+ * meant.  An empty file is an error, for it is what a full disk leaves of one; "{}" means all defaults.
+ *
+ * An empty hostname is replaced by the machine's own name, in A-label form.
  */
 struct settings *settings_read(const char *file, struct settings_error *error);
-/* The same from memory; name stands in messages. */
+/* The same from memory; name stands in messages.  Empty text means all defaults. */
 struct settings *settings_parse(struct span yaml, const char *name, struct settings_error *error);
 /* What `ringpost` without --config runs with: loopback only, a sink as next hop (see README). */
 struct settings *settings_embedded(void);

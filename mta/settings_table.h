@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * mta/settings_table.h - every setting of ringpost, one row each.  From these rows come the struct, the parser, its
- * errors, `ringpost --settings` and docs/settings.md; adding a setting is adding a row.
+ * errors, `ringpost --settings-manual` and docs/settings.md; adding a setting is adding a row.
  *
  *	X(path, field, TYPE, default, min, max, WHEN, sentence)
  *
