@@ -102,7 +102,8 @@ struct settings_error {
 struct settings *settings_read(const char *file, struct settings_error *error);
 /* The same from memory; name stands in messages.  Empty text means all defaults. */
 struct settings *settings_parse(struct span yaml, const char *name, struct settings_error *error);
-/* What `ringpost` without --config runs with: loopback only, a sink as next hop (see README). */
+/* What `ringpost` without --config runs with: loopback only, a sink as next hop (see README).  NULL when memory is
+ * out.  Where the machine has no usable name, hostname is "localhost". */
 struct settings *settings_embedded(void);
 struct span	 settings_embedded_text(void);
 
