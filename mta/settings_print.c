@@ -18,7 +18,7 @@ static const char opening[] =
 	"| written as | what it is |\n"
 	"| --- | --- |\n"
 	"| number | digits alone: `1000` |\n"
-	"| size | octets, or with KiB, MiB, GiB: `2048`, `64 KiB`, `50 MiB` |\n"
+	"| size | octets, or with KiB, MiB, GiB, TiB: `2048`, `64 KiB`, `50 MiB` |\n"
 	"| duration | with its unit, ms, s, m, h or d: `500 ms`, `30 s`, `5 m`, `4 h`, `5 d` |\n"
 	"| yes or no | `yes`, `no`, `true`, `false` |\n"
 	"| text, path | as it stands; a relative path begins at the working directory |\n"

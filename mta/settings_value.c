@@ -64,6 +64,7 @@ struct unit {
 
 /* Largest first. */
 static const struct unit size_units[] = {
+	{ "TiB", UINT64_C(1) << 40 },
 	{ "GiB", UINT64_C(1) << 30 },
 	{ "MiB", UINT64_C(1) << 20 },
 	{ "KiB", UINT64_C(1) << 10 },
@@ -85,6 +86,7 @@ static const struct {
 	{ SETTINGS_SIZE, "k", "KiB" },	      { SETTINGS_SIZE, "kb", "KiB" },
 	{ SETTINGS_SIZE, "m", "MiB" },	      { SETTINGS_SIZE, "mb", "MiB" },
 	{ SETTINGS_SIZE, "g", "GiB" },	      { SETTINGS_SIZE, "gb", "GiB" },
+	{ SETTINGS_SIZE, "t", "TiB" },	      { SETTINGS_SIZE, "tb", "TiB" },
 	{ SETTINGS_DURATION, "sec", "s" },    { SETTINGS_DURATION, "second", "s" },
 	{ SETTINGS_DURATION, "seconds", "s" }, { SETTINGS_DURATION, "min", "m" },
 	{ SETTINGS_DURATION, "minute", "m" }, { SETTINGS_DURATION, "minutes", "m" },
@@ -166,7 +168,7 @@ unit_refused(enum settings_type type, struct span text, struct span unit, struct
 		settings_because(why, "%s lacks its unit: ms, s, m, h or d", quoted);
 	else
 		settings_because(why, "%s: there is no unit %s, only %s", quoted, settings_quote(unit, again),
-				 type == SETTINGS_SIZE ? "KiB, MiB and GiB" : "ms, s, m, h and d");
+				 type == SETTINGS_SIZE ? "KiB, MiB, GiB and TiB" : "ms, s, m, h and d");
 	return false;
 }
 
