@@ -522,22 +522,21 @@ read_document(struct reader *r)
 	       fail(r, here(r), "a second YAML document begins here; one file holds one");
 }
 
-/* A default is ours: it must parse. */
-static void
+/* A default is ours and right (a test reads each); what can fail is memory. */
+static bool
 read_default(struct reader *outer, const struct settings_row *row)
 {
-	struct reader r = { .s = outer->s, .name = row->path, .error = outer->error };
+	struct reader r = { .s = outer->s, .name = outer->name, .error = outer->error };
 	bool	      good;
 
 	if (*row->text == 0 || strcmp(row->text, "[]") == 0 || strcmp(row->text, "{}") == 0)
-		return;
-	if (!settings_type_is_list(row->type)) {
-		good = settings_value_parse(row, span_of(row->text), r.s, &r.why);
-	} else {
-		good = reader_open(&r, span_of(row->text)) && next(&r) && next(&r) && next(&r) && read_value(&r, row);
-		reader_close(&r);
-	}
-	INVARIANT(good);
+		return true;
+	if (!settings_type_is_list(row->type))
+		return settings_value_parse(row, span_of(row->text), r.s, &r.why) ||
+		       fail(outer, (struct mark){ 0, 0 }, "%s: %s", row->path, r.why.text);
+	good = reader_open(&r, span_of(row->text)) && next(&r) && next(&r) && next(&r) && read_value(&r, row);
+	reader_close(&r);
+	return good;
 }
 
 /* Of lists, addresses are the only ones that must not be empty. */
@@ -552,8 +551,8 @@ static bool
 read_defaults(struct reader *r)
 {
 	for (size_t i = 0; i < COUNT_OF(settings_rows); i++) {
-		if (r->given[i].line == 0)
-			read_default(r, &settings_rows[i]);
+		if (r->given[i].line == 0 && !read_default(r, &settings_rows[i]))
+			return false;
 		if (too_few(r->s, &settings_rows[i]))
 			return fail(r, r->given[i], "%s: needs at least one entry", settings_rows[i].path);
 	}
