@@ -197,6 +197,8 @@ int MUST_CHECK io_directory_list(int directory, int (*visit)(void *arg, const ch
 int64_t io_file_size(int fd);
 /* Whole small file into a fresh NUL-terminated block that the caller frees; -EFBIG beyond max. */
 int MUST_CHECK io_file_slurp(const char *path, size_t max, char **out, size_t *out_len);
+/* The machine's own name, as its administrator set it: any text, ended by NUL.  0, or -errno when there is no room. */
+int MUST_CHECK io_host_name(char *out, size_t size);
 
 /* --- cancel, clocks, chance ---------------------------------------------------------------------- */
 

@@ -11,6 +11,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 int64_t
@@ -146,5 +147,21 @@ io_file_slurp(const char *path, size_t max, char **out, size_t *out_len)
 	text[len] = 0;
 	*out = text;
 	*out_len = len;
+	return 0;
+}
+
+int
+io_host_name(char *out, size_t size)
+{
+	struct utsname name;
+	size_t	       len;
+
+	if (uname(&name) < 0)
+		return -errno;
+	len = strnlen(name.nodename, sizeof(name.nodename));
+	if (len >= size)
+		return -ENAMETOOLONG;
+	memcpy(out, name.nodename, len);
+	out[len] = 0;
 	return 0;
 }

@@ -16,7 +16,6 @@
 
 #include <errno.h>
 #include <stdarg.h>
-#include <unistd.h>
 #include <yaml.h>
 
 enum {
@@ -569,7 +568,7 @@ settle_hostname(struct reader *r, struct span stand_in)
 	if (r->s->hostname.len)
 		return settings_domain(r->s->hostname, r->s, &r->s->hostname, &r->why) ||
 		       fail(r, at, "hostname: %s", r->why.text);
-	if (gethostname(machine, sizeof(machine) - 1) == 0 &&
+	if (io_host_name(machine, sizeof(machine)) == 0 &&
 	    settings_domain(span_of(machine), r->s, &r->s->hostname, &r->why))
 		return true;
 	if (stand_in.len)

@@ -338,6 +338,8 @@ static const struct {
 	  "dns.cache_max (16 MiB)" },
 	{ "too few segments", "spool:\n  size_max: 1 GiB\n  segment_size: 512 MiB\n",
 	  "2:3: spool.size_max (1 GiB) has room for fewer than 4 segments of spool.segment_size (512 MiB)" },
+	{ "one octet too few", "spool: {size_max: 1 GiB, segment_size: 268435457}\n",
+	  "1:9: spool.size_max (1 GiB) has room for fewer than 4 segments of spool.segment_size (268435457)" },
 	{ "too few segments for each core", "cores: 2\nspool:\n  size_max: 256 MiB\n",
 	  "3:3: spool.size_max (256 MiB) has room for fewer than 4 segments of spool.segment_size (64 MiB) for each core" },
 	{ "a message above the spool", "spool: {size_max: 1 GiB}\ninbound: {message_size_max: 1 GiB}\n",
@@ -396,7 +398,11 @@ static const struct {
 		     "smtp:a,smtp:a,smtp:a,smtp:a,smtp:a]\n" },
 	{ "label of 63", "accept_domains: [a23456789012345678901234567890123456789012345678901234567890123.example]\n" },
 	{ "log beside the spool", "log: {file: /a/spool.log}\nspool: {directory: /a/spool}\n" },
-	{ "hour to the second", "retry: {first: 1 s, max: 1 s, expire: 1 s}\n" },
+	{ "four segments", "spool: {size_max: 1 GiB, segment_size: 256 MiB}\n" },
+	{ "a message of half the spool", "spool: {size_max: 1 GiB}\ninbound: {message_size_max: 512 MiB}\n" },
+	{ "caches of half the budget", "memory_max: 288 MiB\n" },
+	{ "a pause as long as the longest", "retry: {first: 4 h}\n" },
+	{ "one second for everything", "retry: {first: 1 s, max: 1 s, expire: 1 s}\n" },
 };
 
 START_TEST(right_is_taken)
