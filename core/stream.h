@@ -13,9 +13,11 @@
  * Writing   stream_write() copies small things (replies); they leave together at the end of the turn.
  *	     stream_write_borrowed() sends large things from where they are; `sent` tells when
  *	     they are free.
- * Ending    stream_close() at any time, also from inside a handler: cancels, waits, closes the
- *	     descriptor, then calls `closed` exactly once, after which the memory is the user's again.
- *	     stream_finish() does so after all written bytes have been taken by the kernel.
+ * Ending    stream_close() at any time, also from inside a handler: what is unsent is dropped, operations are
+ *	     cancelled and waited for, the descriptor is closed, then `closed` is called exactly once, after
+ *	     which the memory is the user's again.  stream_finish() says that nothing more will be
+ *	     written: the peer reads end of stream behind the last byte.  Last words reach a peer that is
+ *	     still talking only so: finish, wait for its end (or a deadline), then close.
  */
 #ifndef CORE_STREAM_H
 #define CORE_STREAM_H
