@@ -31,7 +31,7 @@ struct settings_prefixes {
 	struct endpoint_prefix *at;
 };
 
-/* Domain patterns, checked and in lower-case A-label form; matching is mta/smtp/domain.h's. */
+/* Domain patterns, checked and in lower-case A-label form: "example.org", ".example.org", "example.*" or "*". */
 struct settings_patterns {
 	unsigned     count;
 	struct span *at;

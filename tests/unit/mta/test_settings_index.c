@@ -47,6 +47,14 @@ static const struct {
 	{ "bücher.example", "xn--bcher-kva.example", true },
 	{ "xn--bcher-kva.example", "BÜCHER.example", true },
 	{ ".bücher.example", "a.bücher.example", true },
+	{ "r3---sn.example", "R3---SN.example", true },
+	{ ".example", "r3---sn.example", true },
+	{ "\"*\"", "a-.b", false },
+	{ "\"*\"", "a.-b", false },
+	{ "\"*\"", "a.b-", false },
+	{ "\"*\"", "a.b.", false },
+	{ "\"*\"", "ü..b", false },
+	{ "\"*\"", "a_b.example", false },
 	/* What no domain is fits nothing, not even the star. */
 	{ "\"*\"", "", false },
 	{ "\"*\"", ".", false },
@@ -236,6 +244,24 @@ START_TEST(the_longest_name_is_looked_up)
 	settings_unref(s);
 } END_TEST
 
+/* A name of 254 octets, and a label of 64, are none: not even the star takes them. */
+START_TEST(a_name_too_long_is_none)
+{
+	char		 name[300];
+	struct settings *s = must_parse("routes: {\"*\": mx}\n");
+
+	memset(name, 'a', sizeof(name));
+	for (unsigned i = 50; i < 250; i += 50)
+		name[i] = '.';
+	ck_assert_ptr_nonnull(settings_route_for(s, span_make(name, 253)));
+	ck_assert_ptr_null(settings_route_for(s, span_make(name, 254)));
+	ck_assert_ptr_null(settings_route_for(s, span_make(name, 300)));
+	memset(name, 'a', 64);
+	ck_assert_ptr_nonnull(settings_route_for(s, span_make(name, 63)));
+	ck_assert_ptr_null(settings_route_for(s, span_make(name, 64)));
+	settings_unref(s);
+} END_TEST
+
 /* --- networks --------------------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -353,6 +379,7 @@ main(void)
 	tcase_add_loop_test(tc, same_as_trying_each, 0, 50);
 	tcase_add_test(tc, all_65536_are_found);
 	tcase_add_test(tc, the_longest_name_is_looked_up);
+	tcase_add_test(tc, a_name_too_long_is_none);
 	tcase_add_loop_test(tc, a_network_holds_its_clients, 0, COUNT_OF(network_cases));
 	tcase_add_loop_test(tc, networks_same_as_trying_each, 0, 50);
 	tcase_add_loop_test(tc, nearest, 0, COUNT_OF(nearest_cases));
