@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <time.h>
 
+#include "core/utf8.h"
+
 enum {
 	BUFFER_FIRST = 16 * 1024,
 	STAMP_LEN = 19, /* 2026-11-24T11:53:17 */
@@ -95,26 +97,6 @@ put_uint(struct line *l, uint64_t v)
 	put(l, at, (size_t)(digits + sizeof(digits) - at));
 }
 
-/* Length of the well-formed UTF-8 character at s (RFC 3629), 0 when there is none. */
-static size_t
-utf8_length(const unsigned char *s, size_t len)
-{
-	size_t	 n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
-	uint32_t c;
-
-	if (n == 0 || n > len)
-		return 0;
-	c = n == 1 ? s[0] : s[0] & (0x7fu >> n);
-	for (size_t i = 1; i < n; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (s[i] & 0x3fu);
-	}
-	if ((n == 3 && c < 0x800) || (n == 4 && (c < 0x10000 || c > 0x10ffff)) || (c >= 0xd800 && c < 0xe000))
-		return 0;
-	return n;
-}
-
 /*
  * C1 controls (U+0080..9F), line and paragraph separators and the marks that turn the direction of writing
  * round are well-formed, and still no business of a terminal.
@@ -183,7 +165,7 @@ put_quoted(struct line *l, struct span s, bool json)
 		while (n < left && is_plain(at[n]))
 			n++;
 		if (n == 0 && at[0] >= 0x80) {
-			n = utf8_length(at, left);
+			n = utf8_length(span_make(at, left));
 			if (n && !utf8_harmless(at, n)) {
 				for (size_t i = 0; i < n; i++)
 					put_escape(l, at[i], json);
