@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mta/outbound/limits.h - the edges of the sending side that no operator needs to move; those he does are in
+ * mta/settings_table.h.  Each says its unit and what happens at it.
+ */
+#ifndef MTA_OUTBOUND_LIMITS_H
+#define MTA_OUTBOUND_LIMITS_H
+
+#include "core/base.h"
+
+enum {
+	/* --- keeper, of each shard --------------------------------------------------------------------- */
+	OUTBOUND_AWAY_MAX = 4096,    /* deliveries handed to owners; beyond: recipients wait in their lanes */
+	OUTBOUND_LANE_AWAY_MIN = 32, /* of one next hop: twice its connections, and never fewer than this */
+	OUTBOUND_LOADS_MAX = 64,     /* messages being read from disk; beyond: recipients wait */
+	OUTBOUND_STEPS_MAX = 256,    /* deliveries started in one turn; beyond: the next turn */
+	OUTBOUND_PUT_BACK_MS = 10 * 1000,    /* pause after a failure of ours (memory, disk) */
+	OUTBOUND_GATHER_MS   = 60 * 1000,    /* failures of one message wait so long for others to share a report */
+
+	/* --- owner, of each next hop ------------------------------------------------------------------- */
+	DESTINATION_FAILURES_MAX = 5, /* sessions in a row that broke before any transaction ended: it is down */
+	WALK_HOSTS_MAX	   = 16,      /* mail hosts tried in one connection attempt; the rest is not */
+	WALK_ADDRESSES_MAX = 16,      /* addresses of one host tried; the rest is not */
+	WALK_TRIES_MAX	   = 20,      /* connections tried in one walk over all hosts; then it has failed */
+
+	/* --- client session ---------------------------------------------------------------------------- */
+	CLIENT_REPLY_TEXT_MAX = 1000,	  /* octets of a peer's words that are kept; cut */
+	CLIENT_REPLY_LINE_MAX = 4096,	  /* octets of one reply line (RFC 5321 4.5.3.1.5 says 512); beyond: the session ends */
+	CLIENT_REPLY_MAX = 64 * 1024,	  /* octets of one reply, all its lines; beyond: the session ends */
+	CLIENT_GROUP_MAX = 64 * 1024,	  /* octets of commands sent before their replies are waited for, so that neither
+					   * side can block the other (RFC 2920 section 3.1) */
+	CLIENT_EAGER_TEXT_MAX = 64 * 1024, /* octets of text sent by BDAT before RCPT was answered */
+	CLIENT_BDAT_AHEAD_MAX = 4,	  /* BDAT chunks whose replies are outstanding */
+
+	/* --- results and reports ------------------------------------------------------------------------- */
+	DELIVERY_HOST_MAX = 255,	/* octets of a peer's name and address in a result (queue/queue.h cuts there) */
+	DELIVERY_RECIPIENTS_MAX = 1000, /* of one delivery; more recipients make more deliveries */
+	REPORT_RECIPIENTS_MAX = 1000,	/* told of in one report; more make more reports */
+	REPORT_DIAGNOSTIC_MAX = 500,	/* octets of a peer's words in a report; cut */
+};
+
+#endif
