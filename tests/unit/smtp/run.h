@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What each program of this folder ends with: its cases as one suite. */
+#ifndef TESTS_UNIT_SMTP_RUN_H
+#define TESTS_UNIT_SMTP_RUN_H
+
+#include <check.h>
+#include <stdlib.h>
+
+static inline int
+run_case(const char *name, TCase *tc)
+{
+	Suite	*suite = suite_create(name);
+	SRunner *runner;
+	int	 failed;
+
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+#endif
