@@ -24,9 +24,6 @@ enum {
 	WALK_TRIES_MAX	   = 20,      /* connections tried in one walk over all hosts; then it has failed */
 
 	/* --- client session ---------------------------------------------------------------------------- */
-	CLIENT_REPLY_TEXT_MAX = 1000,	  /* octets of a peer's words that are kept; cut */
-	CLIENT_REPLY_LINE_MAX = 4096,	  /* octets of one reply line (RFC 5321 4.5.3.1.5 says 512); beyond: the session ends */
-	CLIENT_REPLY_MAX = 64 * 1024,	  /* octets of one reply, all its lines; beyond: the session ends */
 	CLIENT_GROUP_MAX = 64 * 1024,	  /* octets of commands sent before their replies are waited for, so that neither
 					   * side can block the other (RFC 2920 section 3.1) */
 	CLIENT_EAGER_TEXT_MAX = 64 * 1024, /* octets of text sent by BDAT before RCPT was answered */
@@ -35,6 +32,7 @@ enum {
 	/* --- results and reports ------------------------------------------------------------------------- */
 	DELIVERY_HOST_MAX = 255,	/* octets of a peer's name and address in a result (queue/queue.h cuts there) */
 	DELIVERY_RECIPIENTS_MAX = 1000, /* of one delivery; more recipients make more deliveries */
+	REPORTS_MAX = 16,		/* being written at a time; beyond: they wait their turn */
 	REPORT_RECIPIENTS_MAX = 1000,	/* told of in one report; more make more reports */
 	REPORT_DIAGNOSTIC_MAX = 500,	/* octets of a peer's words in a report; cut */
 };

@@ -71,14 +71,14 @@ outcome_of_reply(enum outcome_phase phase, unsigned code)
 	return before_mail(phase) ? VERDICT_DEFER_HOST : VERDICT_BREAK;
 }
 
-static struct outcome_status
+static struct smtp_enhanced
 made(unsigned class, unsigned subject, unsigned detail)
 {
-	return (struct outcome_status){ (uint8_t)class, (uint16_t)subject, (uint16_t)detail };
+	return (struct smtp_enhanced){ (unsigned char)class, (unsigned short)subject, (unsigned short)detail };
 }
 
-struct outcome_status
-outcome_status_of(enum outcome_kind kind, enum outcome_phase phase, unsigned code, const struct outcome_status *told)
+struct smtp_enhanced
+outcome_status_of(enum outcome_kind kind, enum outcome_phase phase, unsigned code, const struct smtp_enhanced *told)
 {
 	unsigned class = kind == OUTCOME_DELIVERED ? 2 : kind == OUTCOME_FAILED ? 5 : 4;
 
@@ -114,7 +114,7 @@ outcome_status_of(enum outcome_kind kind, enum outcome_phase phase, unsigned cod
 }
 
 bool
-outcome_too_many(unsigned code, const struct outcome_status *told)
+outcome_too_many(unsigned code, const struct smtp_enhanced *told)
 {
 	if (code != 452 && code != 552)
 		return false;
@@ -145,7 +145,7 @@ outcome_of_dns(enum outcome_source source, enum dns_status status)
 }
 
 const char *
-outcome_status_format(struct outcome_status status, char buffer[static OUTCOME_STATUS_TEXT_MAX])
+outcome_status_format(struct smtp_enhanced status, char buffer[static OUTCOME_STATUS_TEXT_MAX])
 {
 	(void)snprintf(buffer, OUTCOME_STATUS_TEXT_MAX, "%u.%u.%u", status.class ? status.class : 5u,
 		       status.class ? status.subject % 1000u : 0u, status.class ? status.detail % 1000u : 0u);

@@ -8,6 +8,7 @@
 
 #include "core/span.h"
 #include "dns/resolver.h"
+#include "mta/smtp/reply.h"
 
 /* --- for a recipient -------------------------------------------------------------------------------------- */
 
@@ -18,19 +19,14 @@ enum outcome_kind {
 	OUTCOME_FAILED,	   /* never */
 };
 
-struct outcome_status { /* RFC 3463; class 0: none */
-	uint8_t	 class;
-	uint16_t subject, detail;
-};
-
 struct outcome {
 	enum outcome_kind     kind;
 	bool		      attempt; /* a peer or its resolution was tried: counts */
 	bool		      relayed; /* delivered to a hop without DSN: RFC 3461 section 4.1, action "relayed" */
 	uint16_t	      code;    /* reply code, 0: nobody replied */
-	struct outcome_status status;
+	struct smtp_enhanced  status;
 	struct span	      host;    /* "mx.example.net [192.0.2.1]:25"; empty: no host was reached */
-	struct span	      text;    /* the peer's words, all of the reply with codes, or ours */
+	struct span	      text;    /* the peer's words without codes, or ours */
 };
 
 /* --- for a reply ------------------------------------------------------------------------------------------ */
@@ -60,8 +56,8 @@ const char *outcome_phase_name(enum outcome_phase phase);
 enum outcome_verdict {
 	VERDICT_GO_ON,		 /* as hoped */
 	VERDICT_USE_HELO,	 /* EHLO is not known here (RFC 5321 section 3.2) */
-	VERDICT_DEFER_HOST,	 /* the next host; deferred when this was the last */
-	VERDICT_FAIL_HOST,	 /* the next host; failed when this was the last */
+	VERDICT_DEFER_HOST,	 /* the next host; deferred when all are tried */
+	VERDICT_FAIL_HOST,	 /* the next host; failed when all are tried and none gave hope */
 	VERDICT_DEFER_RECIPIENT,
 	VERDICT_FAIL_RECIPIENT,
 	VERDICT_DEFER_MESSAGE,	 /* all recipients of the transaction without a verdict of their own */
@@ -76,12 +72,12 @@ enum outcome_verdict outcome_of_reply(enum outcome_phase phase, unsigned code);
  * The status that goes with a reply: the peer's own (told) when its class fits the kind of outcome, else one made from code and
  * phase.  told->class 0: the peer gave none.
  */
-struct outcome_status outcome_status_of(enum outcome_kind kind, enum outcome_phase phase, unsigned code,
-					const struct outcome_status *told);
+struct smtp_enhanced outcome_status_of(enum outcome_kind kind, enum outcome_phase phase, unsigned code,
+					const struct smtp_enhanced *told);
 
 /* Is this RCPT reply about too many recipients, so that those left may follow in a further transaction at once? RFC 5321
  * section 4.5.3.1.10 */
-bool outcome_too_many(unsigned code, const struct outcome_status *told);
+bool outcome_too_many(unsigned code, const struct smtp_enhanced *told);
 
 /* --- for trouble before anything was said ---------------------------------------------------------------------- */
 
@@ -95,13 +91,13 @@ enum outcome_source {
 struct outcome_trouble {
 	enum outcome_kind     kind; /* DEFERRED or FAILED */
 	uint16_t	      code; /* 556 for a null MX, else 0 */
-	struct outcome_status status;
+	struct smtp_enhanced status;
 };
 
 struct outcome_trouble outcome_of_dns(enum outcome_source source, enum dns_status status);
 
 /* "5.1.2" into buffer; "5.0.0" for one without class. */
 enum { OUTCOME_STATUS_TEXT_MAX = 16 };
-const char *outcome_status_format(struct outcome_status status, char buffer[static OUTCOME_STATUS_TEXT_MAX]);
+const char *outcome_status_format(struct smtp_enhanced status, char buffer[static OUTCOME_STATUS_TEXT_MAX]);
 
 #endif

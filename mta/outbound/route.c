@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The domain begins behind the last "@": a quoted local part may hold others, a domain none.  A route applies to literals as
- * well only by "*", for no other pattern can fit one; settings_route_for() knows no literal, so they go where they say.
+ * The domain begins behind the last "@": a quoted local part may hold others, a domain none.  No pattern fits a literal: it
+ * names a machine, and mail for it goes there.
  */
 #include "mta/outbound/route.h"
 
