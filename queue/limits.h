@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * queue/limits.h - the edges of a shard.  What an operator may change is in struct queue_params.
+ */
+#ifndef QUEUE_LIMITS_H
+#define QUEUE_LIMITS_H
+
+enum {
+	QUEUE_RECIPIENTS_MAX = 10000, /* of a message; settings allow no transaction more */
+	QUEUE_PIECE_OCTETS = 256 * 1024, /* of a large text, written while it comes */
+	QUEUE_PIECES_IN_FLIGHT = 2,   /* of one intake; then append() says -EAGAIN */
+	QUEUE_BATCH_OCTETS = 4 << 20, /* a batch that is larger takes no more; the next one gathers */
+	QUEUE_BATCH_PARTS = 1000,     /* iovecs of a batch: the kernel takes 1024 */
+	QUEUE_RESULT_DELAY_MS = 10,   /* a result waits so long for company */
+	QUEUE_CURE_FIRST_MS = 1000,   /* pause before the disk is tried again; doubles */
+	QUEUE_CURE_MAX_MS = 60000,
+	QUEUE_SPACE_CHECK_MS = 1000,  /* between looks at the free space */
+	QUEUE_READ_OCTETS = 1 << 20,  /* of the past at a time */
+};
+
+#endif

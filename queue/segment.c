@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A segment is prepared in steps, one operation each (docs/queue-format.md, I1): create, allocate, first block, rename,
+ * sync of the directory.  One is kept ready ahead, so that a commit waits for this only when the disk is slower at it than the
+ * mail at filling 64 MiB.  A step that fails gives the file up, and all begins anew after a pause.
+ */
+#include "queue/segment.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "core/crc32c.h"
+
+enum step { IDLE, CREATING, ALLOCATING, WRITING, RENAMING, SYNCING, READY };
+
+static const char new_name[] = "new.seg";
+
+static void begin(struct segments *s);
+static void drop_ready(struct segments *s);
+static void maybe_closed(struct segments *s);
+
+static void
+segment_name(struct queue_segment *seg)
+{
+	(void)snprintf(seg->name, sizeof(seg->name), "%016llx.seg", (unsigned long long)seg->number);
+}
+
+static void
+segment_free(struct segments *s, struct queue_segment *seg)
+{
+	if (seg->fd >= 0)
+		io_close(s->reactor->io, seg->fd);
+	free(seg->settles);
+	free(seg);
+}
+
+/* --- preparing ----------------------------------------------------------------------------------------- */
+
+static void
+give_up(struct segments *s, int error)
+{
+	segment_free(s, s->coming);
+	s->coming = NULL;
+	s->step = IDLE;
+	if (s->closing) {
+		maybe_closed(s);
+		return;
+	}
+	s->pause_ms = s->pause_ms ? MIN_OF(s->pause_ms * 2, (uint64_t)QUEUE_CURE_MAX_MS) : QUEUE_CURE_FIRST_MS;
+	reactor_arm_ms(s->reactor, &s->again, s->pause_ms);
+	s->handlers->failed(s->owner, error);
+}
+
+static void
+write_first_block(struct segments *s)
+{
+	const struct record_segment about = {
+		.number = s->coming->number,
+		.octets = s->coming->octets,
+		.void_number = s->void_number,
+		.void_from = s->void_from,
+	};
+	struct record_header h = {
+		.nonce = s->coming->nonce,
+		.lsn = ++s->lsn,
+		.length = RECORD_SEGMENT_LEN,
+		.kind = RECORD_SEGMENT,
+		.shard = s->shard,
+	};
+	uint8_t *payload = s->first_block + RECORD_HEADER_LEN;
+
+	s->void_said = true;
+	memset(s->first_block, 0, RECORD_BLOCK);
+	record_segment_write(&about, payload);
+	h.payload_crc = crc32c(0, payload, RECORD_SEGMENT_LEN);
+	record_header_write(&h, s->first_block);
+	s->iov = (struct iovec){ s->first_block, RECORD_BLOCK };
+	io_write(s->reactor->io, &s->op, s->coming->fd, &s->iov, 1, 0, IO_WRITE_DURABLE);
+}
+
+static void
+step_done(struct io_op *op, const struct io_event *event)
+{
+	struct segments	     *s = CONTAINER_OF(op, struct segments, op);
+	struct queue_segment *seg = s->coming;
+	int		      result = event->result;
+
+	if (result >= 0 && s->step == WRITING && result != RECORD_BLOCK)
+		result = -EIO;
+	if (result < 0 || s->closing) {
+		if (s->step == CREATING && result >= 0)
+			seg->fd = result;
+		give_up(s, result < 0 ? result : -ECANCELED);
+		return;
+	}
+	switch ((enum step)s->step) {
+	case CREATING:
+		seg->fd = result;
+		s->step = ALLOCATING;
+		io_allocate(s->reactor->io, &s->op, seg->fd, seg->octets);
+		return;
+	case ALLOCATING:
+		s->step = WRITING;
+		write_first_block(s);
+		return;
+	case WRITING:
+		s->step = RENAMING;
+		io_rename(s->reactor->io, &s->op, s->directory, new_name, seg->name);
+		return;
+	case RENAMING:
+		s->step = SYNCING;
+		io_dirsync(s->reactor->io, &s->op, s->directory);
+		return;
+	case SYNCING:
+		s->step = READY;
+		s->pause_ms = 0;
+		s->need_octets = 0;
+		seg->tail = RECORD_BLOCK;
+		s->octets += seg->octets;
+		if (s->void_said)
+			s->handlers->ready(s->owner);
+		else
+			drop_ready(s);
+		return;
+	case IDLE:
+	case READY:
+		break;
+	}
+	INVARIANT(!"a step that has no operation has ended");
+}
+
+/* 0 when another segment of this size is allowed. */
+static int
+space_for(struct segments *s, uint64_t octets)
+{
+	int64_t space = io_space_free(s->directory);
+
+	if (s->octets + octets > s->octets_max)
+		return -ENOSPC;
+	if (space < 0)
+		return (int)space;
+	return (uint64_t)space < octets || (uint64_t)space - octets < s->space_free_min ? -ENOSPC : 0;
+}
+
+static void
+begin(struct segments *s)
+{
+	struct queue_segment *seg = calloc(1, sizeof(*seg));
+	uint64_t	      octets = MAX_OF(s->segment_octets, s->need_octets + RECORD_BLOCK);
+	int		      error;
+
+	octets = (octets + RECORD_BLOCK - 1) & ~(uint64_t)(RECORD_BLOCK - 1);
+	error = seg ? space_for(s, octets) : -ENOMEM;
+	s->coming = seg;
+	if (seg == NULL) {
+		s->pause_ms = QUEUE_CURE_FIRST_MS;
+		reactor_arm_ms(s->reactor, &s->again, s->pause_ms);
+		s->handlers->failed(s->owner, error);
+		return;
+	}
+	list_node_init(&seg->node);
+	seg->fd = -1;
+	seg->void_from = UINT64_MAX;
+	seg->octets = octets;
+	if (error) {
+		give_up(s, error);
+		return;
+	}
+	seg->number = ++s->last_number;
+	segment_name(seg);
+	io_random(s->reactor->io, &seg->nonce, sizeof(seg->nonce));
+	s->step = CREATING;
+	io_open(s->reactor->io, &s->op, s->directory, new_name, O_RDWR | O_CREAT | O_TRUNC, 0600);
+}
+
+static void
+try_again(struct wheel_timer *timer)
+{
+	struct segments *s = CONTAINER_OF(timer, struct segments, again);
+
+	if (s->need_octets && s->step == IDLE && !s->closing)
+		begin(s);
+}
+
+void
+segments_want(struct segments *s, uint64_t octets)
+{
+	if (s->closing)
+		return;
+	s->need_octets = MAX_OF(s->need_octets, MAX_OF(octets, (uint64_t)1));
+	if (s->step == IDLE && !wheel_timer_armed(&s->again))
+		begin(s);
+}
+
+struct queue_segment *
+segments_take(struct segments *s)
+{
+	struct queue_segment *seg = s->coming;
+
+	if (s->step != READY)
+		return NULL;
+	s->coming = NULL;
+	s->step = IDLE;
+	s->void_number = s->void_from = 0;
+	list_append(&s->all, &seg->node);
+	s->count++;
+	return seg;
+}
+
+/* It was prepared before segments_void() and does not say what it must: an empty segment, and another one. */
+static void
+drop_ready(struct segments *s)
+{
+	uint64_t	      number = s->void_number, from = s->void_from;
+	struct queue_segment *ready = segments_take(s);
+
+	s->void_number = number;
+	s->void_from = from;
+	ready->sealed = true;
+	segments_sweep(s);
+	segments_want(s, 1);
+}
+
+/* --- removing ------------------------------------------------------------------------------------------ */
+
+static void
+forget(struct segments *s, struct queue_segment *seg)
+{
+	list_remove(&seg->node);
+	s->octets -= seg->octets;
+	s->count--;
+	segment_free(s, seg);
+}
+
+/* Owner of a removal; the operation lies in the segment and must find the way back. */
+struct removal {
+	struct io_op	      op;
+	struct segments	     *s;
+	struct queue_segment *seg;
+};
+
+static void
+removed(struct io_op *op, const struct io_event *event)
+{
+	struct removal	*r = CONTAINER_OF(op, struct removal, op);
+	struct segments *s = r->s;
+
+	if (event->result < 0 && event->result != -ENOENT) {
+		log_warn(s->reactor->log, "segment-not-removed", LOG_STR("name", r->seg->name),
+			 LOG_ERRNO("why", -event->result));
+		r->seg->removing = false; /* the next sweep tries again */
+	} else {
+		forget(s, r->seg);
+	}
+	free(r);
+	if (s->closing)
+		maybe_closed(s);
+	else
+		segments_sweep(s);
+}
+
+static bool
+needed(const struct segments *s, const struct queue_segment *seg)
+{
+	if (!seg->sealed || seg->live || seg->damaged || seg->removing)
+		return true;
+	for (unsigned i = 0; i < seg->settles_count; i++)
+		if (segments_find(s, seg->settles[i]))
+			return true;
+	return false;
+}
+
+/*
+ * Oldest first.  A file that is being removed still counts as there: should the machine stop before the
+ * directory is on disk, what settles its messages must not have gone before it.
+ */
+void
+segments_sweep(struct segments *s)
+{
+	LIST_FOR_EACH(&s->all, n) {
+		struct queue_segment *seg = LIST_ENTRY(n, struct queue_segment, node);
+		struct removal	     *r;
+
+		if (needed(s, seg) || (r = malloc(sizeof(*r))) == NULL)
+			continue;
+		seg->removing = true;
+		r->s = s;
+		r->seg = seg;
+		io_op_init(&r->op, removed);
+		io_unlink(s->reactor->io, &r->op, s->directory, seg->name);
+	}
+}
+
+void
+segments_settles(struct queue_segment *seg, const struct queue_segment *about)
+{
+	if (seg == about)
+		return;
+	for (unsigned i = seg->settles_count; i-- > 0;)
+		if (seg->settles[i] == about->number)
+			return;
+	if (seg->settles_count == seg->settles_cap) {
+		unsigned  cap = seg->settles_cap ? seg->settles_cap * 2 : 8;
+		uint64_t *grown = realloc(seg->settles, cap * sizeof(*grown));
+
+		if (grown == NULL) {
+			seg->damaged = true; /* not known well enough to be removed by this process */
+			return;
+		}
+		seg->settles = grown;
+		seg->settles_cap = cap;
+	}
+	seg->settles[seg->settles_count++] = about->number;
+}
+
+void
+segments_void(struct segments *s, const struct queue_segment *seg, uint64_t from)
+{
+	s->void_number = seg->number;
+	s->void_from = from;
+	s->void_said = false;
+	if (s->step == READY)
+		drop_ready(s);
+}
+
+struct queue_segment *
+segments_find(const struct segments *s, uint64_t number)
+{
+	LIST_FOR_EACH(&s->all, n) {
+		struct queue_segment *seg = LIST_ENTRY(n, struct queue_segment, node);
+
+		if (seg->number == number)
+			return seg;
+	}
+	return NULL;
+}
+
+void
+segments_add(struct segments *s, struct queue_segment *seg)
+{
+	segment_name(seg);
+	list_append(&s->all, &seg->node);
+	s->count++;
+	s->octets += seg->octets;
+	s->last_number = MAX_OF(s->last_number, seg->number);
+}
+
+/* --- life ---------------------------------------------------------------------------------------------- */
+
+int
+segments_init(struct segments *s, struct reactor *r, int directory, uint16_t shard,
+	      const struct segments_handlers *handlers, void *owner)
+{
+	*s = (struct segments){
+		.reactor = r,
+		.handlers = handlers,
+		.owner = owner,
+		.directory = directory,
+		.shard = shard,
+	};
+	list_init(&s->all);
+	io_op_init(&s->op, step_done);
+	wheel_timer_init(&s->again, try_again);
+	s->first_block = aligned_alloc(RECORD_BLOCK, RECORD_BLOCK);
+	return s->first_block ? 0 : -ENOMEM;
+}
+
+static void
+maybe_closed(struct segments *s)
+{
+	if (!io_op_idle(&s->op))
+		return;
+	LIST_FOR_EACH(&s->all, n)
+		if (LIST_ENTRY(n, struct queue_segment, node)->removing)
+			return;
+	s->handlers->closed(s->owner);
+}
+
+void
+segments_close(struct segments *s)
+{
+	s->closing = true;
+	wheel_disarm(&s->reactor->wheel, &s->again);
+	maybe_closed(s);
+}
+
+void
+segments_fini(struct segments *s)
+{
+	if (s->coming)
+		segment_free(s, s->coming);
+	for (struct list_node *n; (n = list_take_first(&s->all));)
+		segment_free(s, LIST_ENTRY(n, struct queue_segment, node));
+	free(s->first_block);
+}

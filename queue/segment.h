@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * queue/segment.h - the segment files of one shard: preparing the next, knowing which are needed, removing the others.
+ * Private to queue/.
+ */
+#ifndef QUEUE_SEGMENT_H
+#define QUEUE_SEGMENT_H
+
+#include "core/reactor.h"
+#include "queue/limits.h"
+#include "queue/record.h"
+
+enum { SEGMENT_NAME_LEN = 20 }; /* 0123456789abcdef.seg */
+
+struct queue_segment {
+	struct list_node node; /* in segments->all, by number */
+	uint64_t	 number, octets, nonce;
+	uint64_t	 tail;	/* where the next batch goes */
+	uint64_t	 void_from; /* nothing behind this counts; UINT64_MAX: all does */
+	uint64_t	*settles; /* numbers of older segments whose messages its results speak of */
+	unsigned	 settles_count, settles_cap;
+	uint32_t	 live;	/* living messages and intakes with a record here */
+	int		 fd;
+	bool		 sealed, damaged, removing;
+	char		 name[SEGMENT_NAME_LEN + 1];
+};
+
+struct segments;
+
+struct segments_handlers {
+	/* There is a fresh segment: segments_take() gives it. */
+	void (*ready)(void *owner);
+	/* Preparing failed; it is tried again after a pause.  error: negative errno, -ENOSPC for limit or floor. */
+	void (*failed)(void *owner, int error);
+	/* segments_close() has ended. */
+	void (*closed)(void *owner);
+};
+
+struct segments {
+	struct reactor	*reactor;
+	const struct segments_handlers *handlers;
+	void		*owner;
+	int		 directory;
+	uint16_t	 shard;
+	uint64_t	 segment_octets, octets_max, space_free_min; /* settings; may change */
+	struct list	 all;
+	uint64_t	 octets; /* of all */
+	unsigned	 count;
+	uint64_t	 last_number;
+	uint64_t	 lsn; /* of the record written last */
+	/* the one under way */
+	struct queue_segment *coming;
+	uint64_t	 void_number, void_from; /* what the next first record shall void */
+	bool		 void_said; /* the one under way says so */
+	unsigned	 step;
+	struct io_op	 op;
+	struct iovec	 iov;
+	uint8_t		*first_block;
+	struct wheel_timer again;
+	uint64_t	 pause_ms;
+	uint64_t	 need_octets; /* least size of the one wanted next; 0: none is wanted */
+	bool		 closing;
+};
+
+int MUST_CHECK segments_init(struct segments *s, struct reactor *r, int directory, uint16_t shard,
+			     const struct segments_handlers *handlers, void *owner);
+/* Prepares a segment of at least so many octets, unless one is under way or ready; `ready` or `failed` follows. */
+void segments_want(struct segments *s, uint64_t octets);
+/* The segment that is ready, now the last of all, or NULL. */
+struct queue_segment *segments_take(struct segments *s);
+/* The tail of seg from this offset on is not to be believed.  A segment that is ready already does not say so: it is
+ * dropped and another one prepared.  Nothing may be acknowledged before segments_take() gave that one. */
+void segments_void(struct segments *s, const struct queue_segment *seg, uint64_t from);
+/* seg holds a result about a message of `about`. */
+void segments_settles(struct queue_segment *seg, const struct queue_segment *about);
+/* Removes what is sealed and not needed any more. */
+void segments_sweep(struct segments *s);
+struct queue_segment *segments_find(const struct segments *s, uint64_t number);
+/* Of a file found at start: known from now on. */
+void segments_add(struct segments *s, struct queue_segment *seg);
+void segments_close(struct segments *s);
+void segments_fini(struct segments *s);
+
+#endif
