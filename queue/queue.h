@@ -48,7 +48,7 @@ struct queue_recipient {
 	uint64_t reserved : 11;
 	uint16_t attempts;     /* saturates */
 	uint16_t code;	       /* last reply code of a peer, 0: none */
-	uint32_t last_word;    /* where the last result record lies; private */
+	uint64_t last_word;    /* where the last result record lies, 0: nowhere; private */
 };
 
 /* Read by all, written by the queue only. */
@@ -57,6 +57,7 @@ struct queue_message {
 	struct id	      id;
 	struct wheel_timer    timer;	 /* private: the earliest due time */
 	struct queue_segment *segment;	 /* private: where its record lies */
+	struct queue_pieces  *pieces;	 /* private: of a large text, else NULL */
 	struct queue_view    *view;	 /* private: loaded copy, NULL when not in memory */
 	struct queue_recipient *recipients; /* recipient_count of them, in the envelope's order */
 	uint64_t	      body_octets;

@@ -292,12 +292,12 @@ segments_sweep(struct segments *s)
 }
 
 void
-segments_settles(struct queue_segment *seg, const struct queue_segment *about)
+segments_settles(struct queue_segment *seg, uint64_t about)
 {
-	if (seg == about)
+	if (seg->number == about)
 		return;
 	for (unsigned i = seg->settles_count; i-- > 0;)
-		if (seg->settles[i] == about->number)
+		if (seg->settles[i] == about)
 			return;
 	if (seg->settles_count == seg->settles_cap) {
 		unsigned  cap = seg->settles_cap ? seg->settles_cap * 2 : 8;
@@ -310,7 +310,7 @@ segments_settles(struct queue_segment *seg, const struct queue_segment *about)
 		seg->settles = grown;
 		seg->settles_cap = cap;
 	}
-	seg->settles[seg->settles_count++] = about->number;
+	seg->settles[seg->settles_count++] = about;
 }
 
 void

@@ -71,8 +71,8 @@ struct queue_segment *segments_take(struct segments *s);
 /* The tail of seg from this offset on is not to be believed.  A segment that is ready already does not say so: it is
  * dropped and another one prepared.  Nothing may be acknowledged before segments_take() gave that one. */
 void segments_void(struct segments *s, const struct queue_segment *seg, uint64_t from);
-/* seg holds a result about a message of `about`. */
-void segments_settles(struct queue_segment *seg, const struct queue_segment *about);
+/* seg holds a result about a message of the segment with number `about`. */
+void segments_settles(struct queue_segment *seg, uint64_t about);
 /* Removes what is sealed and not needed any more. */
 void segments_sweep(struct segments *s);
 struct queue_segment *segments_find(const struct segments *s, uint64_t number);

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Group commit (docs/queue-format.md, section 2).
+ *
+ * Items gather in a list.  When no write is in flight, as many of them as fit in a batch get their place, lsn and header, and
+ * leave in one durable write.  Headers are written that late because only then the segment is known, whose nonce they carry.
+ *
+ *   - One write is in flight at most (I2); what comes meanwhile shares the next.  So the busier the
+ *     shard, the larger its batches: nobody waits for a timer, and no tuning is needed.
+ *   - After a failure the segment takes nothing more (I4).  Its items are told, patient ones stay, and
+ *     all wait for a segment whose first record voids the failed batch.
+ */
+#include <errno.h>
+
+#include "core/crc32c.h"
+#include "queue/queue_internal.h"
+
+static const uint8_t zeros[RECORD_BLOCK];
+
+void
+item_init(struct record_item *item, enum record_kind kind,
+	  void (*done)(struct queue *q, struct record_item *item, int result))
+{
+	list_node_init(&item->node);
+	item->kind = (uint16_t)kind;
+	item->done = done;
+	item->segment = NULL;
+	item->part_count = item->length = item->crc = 0;
+	item->patient = false;
+}
+
+void
+item_add(struct record_item *item, const void *bytes, size_t len)
+{
+	if (len == 0)
+		return;
+	INVARIANT(item->part_count < ITEM_PARTS_MAX && len <= UINT32_MAX - item->length);
+	item->parts[item->part_count++] = (struct iovec){ (void *)(uintptr_t)bytes, len };
+	item->crc = crc32c(item->crc, bytes, len);
+	item->length += (uint32_t)len;
+}
+
+/* --- a batch ------------------------------------------------------------------------------------------- */
+
+struct batch {
+	uint64_t octets;
+	unsigned parts;
+};
+
+static void
+add_part(struct queue *q, struct batch *b, const void *bytes, size_t len)
+{
+	if (len == 0)
+		return;
+	q->iov[b->parts++] = (struct iovec){ (void *)(uintptr_t)bytes, len };
+	b->octets += len;
+}
+
+static void
+place_item(struct queue *q, struct batch *b, struct record_item *item)
+{
+	const struct record_header h = {
+		.nonce = q->current->nonce,
+		.lsn = ++q->segments.lsn,
+		.length = item->length,
+		.payload_crc = item->crc,
+		.kind = item->kind,
+		.shard = (uint16_t)q->params.shard,
+	};
+
+	item->segment = q->current;
+	item->at = q->current->tail + b->octets;
+	record_header_write(&h, item->header);
+	add_part(q, b, item->header, RECORD_HEADER_LEN);
+	for (unsigned i = 0; i < item->part_count; i++)
+		add_part(q, b, item->parts[i].iov_base, item->parts[i].iov_len);
+	add_part(q, b, zeros, record_stride(item->length) - RECORD_HEADER_LEN - item->length);
+}
+
+/* Octets the next batch will take: of at least one item. */
+static uint64_t
+batch_octets(const struct queue *q, unsigned *items)
+{
+	uint64_t octets = 0;
+	unsigned parts = 0;
+
+	*items = 0;
+	LIST_FOR_EACH(&q->gathering, n) {
+		const struct record_item *item = LIST_ENTRY(n, struct record_item, node);
+		uint64_t		  stride = record_stride(item->length);
+
+		parts += item->part_count + 2;
+		if (*items && (parts > QUEUE_BATCH_PARTS || octets + stride > QUEUE_BATCH_OCTETS))
+			break;
+		octets += stride;
+		(*items)++;
+	}
+	return (octets + RECORD_BLOCK - 1) & ~(uint64_t)(RECORD_BLOCK - 1);
+}
+
+/* Makes q->current a segment with room; false: one is on its way. */
+static bool
+find_room(struct queue *q, uint64_t octets)
+{
+	if (q->current && q->current->tail + octets <= q->current->octets)
+		return true;
+	for (;;) {
+		if (q->current) {
+			q->current->sealed = true;
+			segments_sweep(&q->segments);
+		}
+		q->current = segments_take(&q->segments);
+		if (q->current == NULL) {
+			segments_want(&q->segments, octets);
+			return false;
+		}
+		counter_set(&q->values[QUEUE_COUNT_SEGMENTS], q->segments.count);
+		segments_want(&q->segments, 1);
+		if (q->current->tail + octets <= q->current->octets)
+			return true;
+	}
+}
+
+static void
+start(struct queue *q)
+{
+	struct batch b = { 0 };
+	unsigned     items;
+	uint64_t     octets;
+
+	if (!io_op_idle(&q->write) || list_empty(&q->gathering))
+		return;
+	octets = batch_octets(q, &items);
+	if (!find_room(q, octets))
+		return;
+	wheel_disarm(&q->reactor->wheel, &q->delay);
+	while (items--) {
+		struct list_node *n = list_take_first(&q->gathering);
+
+		list_append(&q->flying, n);
+		place_item(q, &b, LIST_ENTRY(n, struct record_item, node));
+	}
+	add_part(q, &b, zeros, octets - b.octets);
+	INVARIANT(b.octets == octets);
+	q->flying_octets = octets;
+	io_write(q->reactor->io, &q->write, q->current->fd, q->iov, b.parts, q->current->tail, IO_WRITE_DURABLE);
+}
+
+/* --- its end ------------------------------------------------------------------------------------------- */
+
+static void
+tell_all(struct queue *q, struct list *items, int result)
+{
+	for (struct list_node *n; (n = list_take_first(items));) {
+		struct record_item *item = LIST_ENTRY(n, struct record_item, node);
+
+		if (result < 0 && item->patient) {
+			item->segment = NULL;
+			list_append(&q->gathering, &item->node);
+		} else {
+			item->done(q, item, result);
+		}
+	}
+}
+
+void
+commit_refuse(struct queue *q, int error)
+{
+	struct list waiting;
+
+	q->refusing = error;
+	list_init(&waiting);
+	list_splice(&waiting, &q->gathering);
+	tell_all(q, &waiting, error);
+}
+
+static void
+failed(struct queue *q, int error)
+{
+	struct queue_segment *seg = q->current;
+	struct list	      flown;
+
+	queue_count(q, QUEUE_COUNT_FAILURES, 1);
+	log_error(q->reactor->log, "queue-write-failed", LOG_UINT("shard", q->params.shard),
+		  LOG_STR("segment", seg->name), LOG_UINT("offset", seg->tail), LOG_ERRNO("why", -error));
+	q->current = NULL;
+	seg->void_from = seg->tail;
+	seg->sealed = true;
+	segments_void(&q->segments, seg, seg->tail);
+	list_init(&flown);
+	list_splice(&flown, &q->flying);
+	q->refusing = error;
+	tell_all(q, &flown, error);
+	commit_refuse(q, error);
+	segments_want(&q->segments, 1);
+}
+
+static void
+written(struct io_op *op, const struct io_event *event)
+{
+	struct queue *q = CONTAINER_OF(op, struct queue, write);
+	struct list   flown;
+
+	if (event->result < 0 || (uint64_t)event->result != q->flying_octets) {
+		failed(q, event->result == -ENOSPC ? -ENOSPC : -EIO);
+		return;
+	}
+	q->current->tail += q->flying_octets;
+	queue_count(q, QUEUE_COUNT_BATCHES, 1);
+	queue_count(q, QUEUE_COUNT_OCTETS, q->flying_octets);
+	list_init(&flown);
+	list_splice(&flown, &q->flying);
+	/* What gathered meanwhile need not wait for the handlers. */
+	start(q);
+	tell_all(q, &flown, 0);
+}
+
+/* --- asking -------------------------------------------------------------------------------------------- */
+
+static void
+turn_ended(struct reactor_hook *hook)
+{
+	start(CONTAINER_OF(hook, struct queue, commit_hook));
+}
+
+static void
+waited_enough(struct wheel_timer *timer)
+{
+	start(CONTAINER_OF(timer, struct queue, delay));
+}
+
+void
+commit_init(struct queue *q)
+{
+	list_init(&q->gathering);
+	list_init(&q->flying);
+	io_op_init(&q->write, written);
+	reactor_hook_init(&q->commit_hook, turn_ended);
+	wheel_timer_init(&q->delay, waited_enough);
+}
+
+void
+commit_add(struct queue *q, struct record_item *item)
+{
+	list_append(&q->gathering, &item->node);
+	if (!item->patient || q->closing)
+		reactor_at_turn_end(q->reactor, &q->commit_hook);
+	else if (!wheel_timer_armed(&q->delay))
+		reactor_arm_ms(q->reactor, &q->delay, QUEUE_RESULT_DELAY_MS);
+}
+
+void
+commit_go_on(struct queue *q)
+{
+	if (q->refusing)
+		log_warn(q->reactor->log, "queue-cured", LOG_UINT("shard", q->params.shard));
+	q->refusing = 0;
+	start(q);
+}
+
+bool
+commit_idle(const struct queue *q)
+{
+	return list_empty(&q->gathering) && io_op_idle(&q->write);
+}
