@@ -78,6 +78,69 @@ struct queue {
 	struct iovec		    iov[QUEUE_BATCH_PARTS + ITEM_PARTS_MAX + 3];
 };
 
+/* --- pieces of large texts ----------------------------------------------------------------------------- */
+
+struct queue_pieces {
+	uint32_t count, cap;
+	struct {
+		struct queue_segment   *segment; /* its `live` counts this piece */
+		struct record_piece_ref ref;
+	} at[];
+};
+
+/* NULL when memory is out; *pieces is as it was then. */
+struct queue_pieces *pieces_add(struct queue_pieces **pieces, struct queue_segment *segment,
+				const struct record_piece_ref *ref);
+/* Gives the segments free and the list back; NULL is fine. */
+void pieces_release(struct queue *q, struct queue_pieces *pieces);
+
+/* --- view.c -------------------------------------------------------------------------------------------- */
+
+/* A view with what it owns. */
+struct view_box {
+	struct queue_view     view; /* first */
+	struct list_node      node; /* in q->cached while nobody holds it */
+	struct queue_message *message; /* NULL when that is forgotten */
+	struct arena	      arena;
+	char		     *head, *text; /* the record's payload, in two blocks or only head */
+	uint64_t	      octets; /* taken from the budget, given back with the box */
+};
+
+struct view_box *view_new(struct queue *q);
+/* Fills view.pieces from the list. */
+int  view_set_pieces(struct view_box *box, const struct queue_pieces *pieces);
+void view_free(struct queue *q, struct view_box *box);
+/* The message has it in memory from now on, kept while the cache has room. */
+void view_attach(struct queue *q, struct view_box *box, struct queue_message *m);
+void view_detach(struct queue *q, struct queue_message *m);
+void view_trim(struct queue *q);
+
+/* --- message.c ----------------------------------------------------------------------------------------- */
+
+struct queue_message *message_new(uint32_t recipient_count);
+void message_free(struct queue *q, struct queue_message *m);
+/* Enters the index; all recipients that are not final wait for their time. */
+void message_enter(struct queue *q, struct queue_message *m);
+/* One state of one recipient, from a result just made durable or read from the past. */
+void message_apply(struct queue *q, struct queue_message *m, const struct record_result *r);
+void message_arm(struct queue *q, struct queue_message *m);
+/* Forgets it when nothing is owed any more. */
+void message_settle(struct queue *q, struct queue_message *m);
+/* Where a result lies, as queue_recipient.last_word keeps it. */
+uint64_t message_word_at(const struct queue_segment *segment, uint64_t at);
+
+/* --- recovery.c ---------------------------------------------------------------------------------------- */
+
+/* Lists the segments of the directory and begins to read them; 0, or -errno with *why. */
+int  recovery_start(struct queue *q, const char **why);
+void recovery_cancel(struct queue *q);
+
+/* --- queue.c ------------------------------------------------------------------------------------------- */
+
+/* What intake gets now: 0, or an error of queue/queue.h. */
+int  queue_refusal(const struct queue *q);
+void queue_maybe_closed(struct queue *q);
+
 static inline void
 queue_count(struct queue *q, enum queue_counter what, uint64_t n)
 {

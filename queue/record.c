@@ -345,12 +345,11 @@ read_results(struct cursor *c, struct record_message *m)
 }
 
 int
-record_message_read(struct span payload, struct arena *arena, struct record_message *m)
+record_message_head_read(struct span payload, struct arena *arena, struct record_message *m, struct span *rest)
 {
 	struct cursor	 c = { .rest = payload };
 	struct envelope *e = &m->envelope;
 	struct span	 ip;
-	uint64_t	 octets = 0;
 	int		 result;
 
 	*m = (struct record_message){ 0 };
@@ -372,6 +371,17 @@ record_message_read(struct span payload, struct arena *arena, struct record_mess
 	e->envid = take_text(&c);
 	e->helo = take_text(&c);
 	result = read_recipients(&c, arena, e);
+	*rest = c.rest;
+	return result;
+}
+
+int
+record_message_read(struct span payload, struct arena *arena, struct record_message *m)
+{
+	struct cursor c = { 0 };
+	uint64_t      octets;
+	int	      result = record_message_head_read(payload, arena, m, &c.rest);
+
 	if (result < 0)
 		return result;
 	m->pieces = take(&c, (size_t)m->piece_count * RECORD_PIECE_REF_LEN);
@@ -385,7 +395,7 @@ record_message_read(struct span payload, struct arena *arena, struct record_mess
 		record_piece_ref_read(m->pieces, i, &p);
 		octets += p.length;
 	}
-	if (octets != e->body_octets || (m->piece_count && m->text.len))
+	if (octets != m->envelope.body_octets || (m->piece_count && m->text.len))
 		return -EBADMSG;
 	return 0;
 }

@@ -112,6 +112,9 @@ enum { RECORD_PIECE_REF_LEN = 24 };
 void record_piece_ref_write(const struct record_piece_ref *p, uint8_t out[static RECORD_PIECE_REF_LEN]);
 void record_piece_ref_read(struct span pieces, uint32_t index, struct record_piece_ref *p);
 
+/* The payload up to where pieces begin; *rest is what follows.  Errors as below. */
+int MUST_CHECK record_message_head_read(struct span payload, struct arena *arena, struct record_message *m,
+					struct span *rest);
 /* 0; -EBADMSG: not a message; -ENOMEM: the arena is used up. */
 int MUST_CHECK	record_message_read(struct span payload, struct arena *arena, struct record_message *m);
 /* Takes one result off *results; false at the end. */
