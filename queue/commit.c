@@ -220,7 +220,13 @@ written(struct io_op *op, const struct io_event *event)
 static void
 turn_ended(struct reactor_hook *hook)
 {
-	start(CONTAINER_OF(hook, struct queue, commit_hook));
+	struct queue *q = CONTAINER_OF(hook, struct queue, commit_hook);
+	struct list   failing;
+
+	start(q);
+	list_init(&failing);
+	list_splice(&failing, &q->failing);
+	tell_all(q, &failing, -EIO);
 }
 
 static void
@@ -234,6 +240,7 @@ commit_init(struct queue *q)
 {
 	list_init(&q->gathering);
 	list_init(&q->flying);
+	list_init(&q->failing);
 	io_op_init(&q->write, written);
 	reactor_hook_init(&q->commit_hook, turn_ended);
 	wheel_timer_init(&q->delay, waited_enough);
@@ -250,6 +257,13 @@ commit_add(struct queue *q, struct record_item *item)
 }
 
 void
+commit_fail_later(struct queue *q, struct record_item *item)
+{
+	list_append(&q->failing, &item->node);
+	reactor_at_turn_end(q->reactor, &q->commit_hook);
+}
+
+void
 commit_go_on(struct queue *q)
 {
 	if (q->refusing)
@@ -261,5 +275,5 @@ commit_go_on(struct queue *q)
 bool
 commit_idle(const struct queue *q)
 {
-	return list_empty(&q->gathering) && io_op_idle(&q->write);
+	return list_empty(&q->gathering) && list_empty(&q->failing) && io_op_idle(&q->write);
 }

@@ -42,6 +42,8 @@ void item_add(struct record_item *item, const void *bytes, size_t len);
 
 /* Leaves with this turn's batch, or, when patient, within QUEUE_RESULT_DELAY_MS. */
 void commit_add(struct queue *q, struct record_item *item);
+/* Ends an item at the end of this turn with -EIO, without writing it. */
+void commit_fail_later(struct queue *q, struct record_item *item);
 void commit_go_on(struct queue *q); /* a segment has come */
 /* No segment is to be had: those who wait outside are told. */
 void commit_refuse(struct queue *q, int error);
@@ -60,7 +62,7 @@ struct queue {
 	struct queue_index	    index;
 	struct id_source	    ids;
 	/* commit.c */
-	struct list		    gathering, flying;
+	struct list		    gathering, flying, failing;
 	struct io_op		    write;
 	struct reactor_hook	    commit_hook;
 	struct wheel_timer	    delay; /* for patient items */
