@@ -7,7 +7,9 @@
 #include "bench/crew.h"
 
 #include <signal.h>
+#include <inttypes.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { WATCH_MS = 50 };
@@ -166,4 +168,45 @@ crew_usage_now(void)
 		.system_s = seconds(&usage.ru_stime),
 		.rss_octets_max = (uint64_t)usage.ru_maxrss * 1024,
 	};
+}
+
+static int
+watch_read(const struct crew_watch *watch, double *out)
+{
+	struct timespec t;
+
+	if (clock_gettime(watch->clock, &t) < 0)
+		return -1;
+	*out = (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+	return 0;
+}
+
+int
+crew_watch_begin(struct crew_watch *watch, int pid)
+{
+	*watch = (struct crew_watch){ .pid = pid };
+	if (clock_getcpuclockid(pid, &watch->clock) != 0)
+		return -1;
+	return watch_read(watch, &watch->cpu_s);
+}
+
+int
+crew_watch_end(struct crew_watch *watch)
+{
+	char path[64];
+	uint64_t pages;
+	double now;
+	FILE *file;
+
+	if (watch_read(watch, &now) < 0)
+		return -1;
+	watch->cpu_s = now - watch->cpu_s;
+	(void)snprintf(path, sizeof(path), "/proc/%d/statm", watch->pid);
+	file = fopen(path, "re");
+	if (!file)
+		return -1;
+	if (fscanf(file, "%*u %" SCNu64, &pages) == 1)
+		watch->rss_octets = pages * (uint64_t)sysconf(_SC_PAGESIZE);
+	(void)fclose(file);
+	return 0;
 }

@@ -63,4 +63,18 @@ struct crew_usage {
 /* Of this process, all threads, so far. */
 struct crew_usage crew_usage_now(void);
 
+/*
+ * The processor time of another process, all its threads with those that ended, to the nanosecond: the
+ * kernel keeps a clock for each process that anybody may read.
+ */
+struct crew_watch {
+	double	 cpu_s;	     /* between begin and end */
+	uint64_t rss_octets; /* resident at the end */
+	int	 pid, clock; /* private */
+};
+
+/* 0, or -1: there is no such process. */
+int MUST_CHECK crew_watch_begin(struct crew_watch *watch, int pid);
+int MUST_CHECK crew_watch_end(struct crew_watch *watch);
+
 #endif

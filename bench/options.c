@@ -110,13 +110,21 @@ value_set(const struct option_row *row, const char *text, void *out, char *why)
 			return wrong(why, "--%s wants a %s, not an empty word", row->name, row->value);
 		*(const char **)at = text;
 		return OPTIONS_OK;
-	case OPTION_ENDPOINT: {
+	case OPTION_ENDPOINT:
+	case OPTION_ENDPOINTS: {
+		struct option_endpoints *several = (struct option_endpoints *)at;
 		struct endpoint e;
 
 		if (!endpoint_parse(span_of(text), 0, &e) || e.port == 0)
 			return wrong(why, "--%s wants an address with a port, as 127.0.0.1:2525 or [::1]:2525, "
 				     "not \"%.60s\"", row->name, text);
-		*(struct endpoint *)at = e;
+		if (row->kind == OPTION_ENDPOINT) {
+			*(struct endpoint *)at = e;
+			return OPTIONS_OK;
+		}
+		if (several->count == OPTION_ENDPOINTS_MAX)
+			return wrong(why, "--%s may be given %d times", row->name, OPTION_ENDPOINTS_MAX);
+		several->at[several->count++] = e;
 		return OPTIONS_OK;
 	}
 	case OPTION_REFUSAL: {

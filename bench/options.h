@@ -19,9 +19,17 @@ enum option_kind {
 	OPTION_OCTETS,	 /* the same; a suffix K, M or G multiplies by 1024, 1024^2, 1024^3 */
 	OPTION_TEXT,	 /* const char *, borrowed from argv */
 	OPTION_ENDPOINT, /* struct endpoint; the port must be named */
+	OPTION_ENDPOINTS, /* struct option_endpoints; each time the option is given adds one */
 	OPTION_REFUSAL,	 /* struct option_refusal, "CODE:PERCENT", "CODE" alone is CODE:100 */
 	OPTION_CHANCE,	 /* struct option_chance, "WORD:PERCENT", WORD one of the row's words */
 	OPTION_WORD,	 /* unsigned, the index of one of the row's words */
+};
+
+enum { OPTION_ENDPOINTS_MAX = 8 };
+
+struct option_endpoints {
+	struct endpoint at[OPTION_ENDPOINTS_MAX];
+	size_t		count;
 };
 
 struct option_refusal {

@@ -110,8 +110,23 @@ troubles_print(FILE *to, const struct report *r, bool json)
 	(void)fprintf(to, json ? "}" : "");
 }
 
+static void
+watched_print(FILE *to, const struct crew_watch *watched, double messages, bool json)
+{
+	double each = messages > 0 ? watched->cpu_s * 1e6 / messages : 0;
+
+	if (json)
+		(void)fprintf(to, ", \"server_cpu_s\": %.6f, \"server_cpu_us_per_message\": %.2f, "
+			      "\"server_rss_octets\": %" PRIu64,
+			      watched->cpu_s, each, watched->rss_octets);
+	else
+		(void)fprintf(to, "%-20s %.3f s, %.2f us per message; %" PRIu64 " KiB resident\n", "server cpu",
+			      watched->cpu_s, each, watched->rss_octets / 1024);
+}
+
 void
-report_print(FILE *to, const struct report *r, const struct crew_usage *used, bool json)
+report_print(FILE *to, const struct report *r, const struct crew_usage *used,
+	     const struct crew_watch *watched, bool json)
 {
 	double seconds = report_seconds(r), cpu = used->user_s + used->system_s;
 	double messages = (double)r->counts[REPORT_MESSAGES];
@@ -129,6 +144,8 @@ report_print(FILE *to, const struct report *r, const struct crew_usage *used, bo
 		(void)fprintf(to, "%-20s %.3f\n%-20s %.1f messages/s\n%-20s %.3f user, %.3f system, "
 			      "%.2f us per message\n",
 			      "seconds", seconds, "rate", rate, "own cpu", used->user_s, used->system_s, cpu_each);
+	if (watched)
+		watched_print(to, watched, messages, json);
 	if (r->sending) {
 		latency_print(to, json ? "transaction_us" : "transaction us", &r->transaction, json);
 		latency_print(to, json ? "commit_us" : "commit us", &r->commit, json);

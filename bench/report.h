@@ -76,7 +76,8 @@ void report_code(struct report *r, enum bench_stage stage, unsigned code);
 void report_errno(struct report *r, int result);
 void report_merge(struct report *to, const struct report *from);
 double report_seconds(const struct report *r);
-/* used: CPU of this process during the run. */
-void report_print(FILE *to, const struct report *r, const struct crew_usage *used, bool json);
+/* used: CPU of this process during the run; watched: of the server, or NULL. */
+void report_print(FILE *to, const struct report *r, const struct crew_usage *used,
+		  const struct crew_watch *watched, bool json);
 
 #endif

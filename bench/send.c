@@ -63,9 +63,11 @@ static const struct option_row rows[] = {
 	  "Come from N addresses of 127.0.0.0/8 in turn, beginning with 127.0.0.1 (1).", 1, DIAL_SOURCES_MAX, NULL },
 	{ "timeout", OPTION_COUNT, AT(timeout_s), "S", "Give a connection up after S seconds without an answer (60).",
 	  1, 100000, NULL },
-	{ "wait-retry", OPTION_FLAG, AT(wait_retry), NULL,
-	  "Connect anew, again and again, when a connection fails or breaks; messages are not sent again.", 0, 0,
-	  NULL },
+	{ "wait-retry", OPTION_COUNT, AT(wait_retry_s), "S",
+	  "Connect anew when a connection fails or breaks, until for S seconds no server has greeted us; messages "
+	  "are not sent again.", 1, 100000, NULL },
+	{ "watch-pid", OPTION_COUNT, AT(watch_pid), "PID",
+	  "Also report the processor time that this process, the server, used during the run.", 1, INT32_MAX, NULL },
 	{ "ledger", OPTION_TEXT, AT(ledger), "FILE", "Add a line for each message and its outcome to FILE.", 0, 0,
 	  NULL },
 	{ "cores", OPTION_COUNT, AT(cores), "N", "Threads (1).", 1, BENCH_CORES_MAX, NULL },
@@ -165,7 +167,7 @@ sessions_start(struct send_core *core)
 	const struct send_options *o = core->shared->options;
 	struct reactor *r = &core->member->reactor;
 
-	core->begun_ns = reactor_now(r);
+	core->begun_ns = core->greeted_ns = reactor_now(r);
 	core->starting = true; /* one that fails at once must not end the run before the others begin */
 	for (uint64_t i = core->member->index; i < o->sessions; i += o->cores) {
 		if (send_session_start(core, (unsigned)i) < 0) {
@@ -313,6 +315,8 @@ send_run(const struct bench_command *command, const char *const *words)
 	struct message_source_params params = { .size = options.size };
 	const char *wrong = options_settle(&options);
 	struct crew_usage before, used;
+	struct crew_watch watched = { 0 };
+	bool watching = options.watch_pid != 0;
 	struct timespec now;
 	char why[256], date[64];
 	int status = 1;
@@ -343,12 +347,23 @@ send_run(const struct bench_command *command, const char *const *words)
 	if (!options.messages && !options.seconds)
 		options.messages = options.directory ? message_source_count(shared.source) : 1000;
 	(void)crew_descriptors_raise();
+	if (watching && crew_watch_begin(&watched, (int)options.watch_pid) < 0) {
+		(void)fprintf(stderr, "ringpost-bench send: --watch-pid: no process %llu\n",
+			      (unsigned long long)options.watch_pid);
+		message_source_free(shared.source);
+		goto out;
+	}
 	before = crew_usage_now();
 	status = crew_run(&plan, (unsigned)options.cores, &shared) < 0;
 	used = crew_usage_now();
 	used.user_s -= before.user_s;
 	used.system_s -= before.system_s;
-	report_print(stdout, &report_all, &used, options.json);
+	if (watching && crew_watch_end(&watched) < 0) {
+		(void)fprintf(stderr, "ringpost-bench send: process %llu has ended\n",
+			      (unsigned long long)options.watch_pid);
+		watching = false;
+	}
+	report_print(stdout, &report_all, &used, watching ? &watched : NULL, options.json);
 	if (!report_all.counts[REPORT_MESSAGES] || report_all.counts[REPORT_REFUSED] ||
 	    report_all.counts[REPORT_ABORTED] || report_all.counts[REPORT_UNKNOWN] ||
 	    (options.messages && report_all.counts[REPORT_MESSAGES] < options.messages))

@@ -31,7 +31,8 @@ struct send_options {
 	uint64_t	size, recipients, pool, messages_per_session, timeout_s;
 	const char     *file, *directory, *from, *rcpt, *ledger, *helo;
 	unsigned	pipelining; /* enum send_pipelining */
-	bool		bdat, wait_retry, json;
+	uint64_t	wait_retry_s, watch_pid; /* 0: no */
+	bool		bdat, json;
 };
 
 /* What all cores read and none writes. */
@@ -51,6 +52,7 @@ struct send_core {
 	struct list		  waiting;	 /* sessions that wait for the rate to allow a message */
 	struct wheel_timer	  pace, last_call; /* rate; end of --seconds, later the cut after an interrupt */
 	uint64_t		  begun_ns;
+	uint64_t		  greeted_ns;	 /* when a server last greeted us with 220, or the start */
 	uint64_t		  taken, share;	 /* messages handed out; all that this core may hand out */
 	bool			  done;		 /* no more messages */
 	bool			  starting;	 /* sessions are being made */

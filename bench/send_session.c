@@ -472,6 +472,7 @@ handle_banner(struct send_session *s, const struct wire_reply *r)
 		return;
 	}
 	report_add(&s->core->report, REPORT_SESSIONS, 1);
+	s->core->greeted_ns = reactor_now(reactor_of_session(s));
 	n = snprintf(line, sizeof(line), "EHLO %.255s\r\n", options_of(s)->helo);
 	put_command(s, span_make(line, (size_t)n), STAGE_EHLO, NULL);
 }
@@ -587,6 +588,16 @@ session_ended(struct stream *stream, int result)
 	session_lost(session_of(stream), result);
 }
 
+/* --wait-retry, and there is still something to send. */
+static bool
+retry_wanted(struct send_session *s)
+{
+	const struct send_core *core = s->core;
+	uint64_t patience_ns = options_of(s)->wait_retry_s * 1000000000u;
+
+	return core->taken < core->share && reactor_now(reactor_of_session(s)) - core->greeted_ns < patience_ns;
+}
+
 /* The descriptor is gone: connect anew, or be gone too. */
 static void
 session_closed(struct stream *stream)
@@ -597,7 +608,7 @@ session_closed(struct stream *stream)
 	s->streaming = false;
 	if (!core->done && s->again) {
 		session_connect(s);
-	} else if (!core->done && options_of(s)->wait_retry) {
+	} else if (!core->done && retry_wanted(s)) {
 		reactor_arm_ms(reactor_of_session(s), &s->timer, SEND_RETRY_MS);
 	} else {
 		list_remove(&s->node);

@@ -37,7 +37,8 @@ static const char *const stage_words[] = {
 #define OFFER(name, member, what) { name, OPTION_CLEAR, AT(member), NULL, what, 0, 0, NULL }
 #define REFUSAL(name, member, what) { name, OPTION_REFUSAL, AT(member), "CODE:PERCENT", what, 0, 0, NULL }
 static const struct option_row rows[] = {
-	{ "listen", OPTION_ENDPOINT, AT(listen), "ADDRESS:PORT", "Where to listen; needed.", 0, 0, NULL },
+	{ "listen", OPTION_ENDPOINTS, AT(listen), "ADDRESS:PORT",
+	  "Where to listen; needed, and may be given several times.", 0, 0, NULL },
 	{ "ledger", OPTION_TEXT, AT(ledger), "FILE",
 	  "Add a line for each message to FILE, before its end of data is answered.", 0, 0, NULL },
 	{ "store", OPTION_TEXT, AT(store), "DIRECTORY",
@@ -112,13 +113,26 @@ ledger_idle(struct ledger_file *file)
 	reactor_stop(&core->member->reactor);
 }
 
+static bool
+accepting(const struct sink_core *core)
+{
+	for (size_t i = 0; i < core->listener_count; i++) {
+		if (!io_op_idle(&core->listeners[i].accept))
+			return true;
+	}
+	return false;
+}
+
 static void
 end_perhaps(struct sink_core *core)
 {
-	if (!core->stopping || !io_op_idle(&core->accept) || !list_empty(&core->sessions))
+	struct wheel *wheel = &core->member->reactor.wheel;
+
+	if (!core->stopping || accepting(core) || !list_empty(&core->sessions))
 		return;
-	wheel_disarm(&core->member->reactor.wheel, &core->cut);
-	wheel_disarm(&core->member->reactor.wheel, &core->again);
+	wheel_disarm(wheel, &core->cut);
+	for (size_t i = 0; i < core->listener_count; i++)
+		wheel_disarm(wheel, &core->listeners[i].again);
 	if (core->ledger_open)
 		ledger_file_finish(&core->ledger, ledger_idle);
 	else
@@ -134,7 +148,8 @@ sink_session_gone(struct sink_core *core)
 static void
 accepted(struct io_op *op, const struct io_event *event)
 {
-	struct sink_core *core = CONTAINER_OF(op, struct sink_core, accept);
+	struct sink_listener *l = CONTAINER_OF(op, struct sink_listener, accept);
+	struct sink_core *core = l->core;
 	struct reactor *r = &core->member->reactor;
 
 	if (event->result >= 0) {
@@ -148,17 +163,24 @@ accepted(struct io_op *op, const struct io_event *event)
 	if (core->stopping)
 		end_perhaps(core);
 	else if (event->result >= 0 || event->result == -ECANCELED)
-		io_accept(r->io, op, core->listener);
+		io_accept(r->io, op, l->fd);
 	else
-		reactor_arm_ms(r, &core->again, ACCEPT_AGAIN_MS);
+		reactor_arm_ms(r, &l->again, ACCEPT_AGAIN_MS);
 }
 
 static void
 accept_again(struct wheel_timer *timer)
 {
-	struct sink_core *core = CONTAINER_OF(timer, struct sink_core, again);
+	struct sink_listener *l = CONTAINER_OF(timer, struct sink_listener, again);
 
-	io_accept(core->member->reactor.io, &core->accept, core->listener);
+	io_accept(l->core->member->reactor.io, &l->accept, l->fd);
+}
+
+static void
+accept_start(struct sink_core *core)
+{
+	for (size_t i = 0; i < core->listener_count; i++)
+		io_accept(core->member->reactor.io, &core->listeners[i].accept, core->listeners[i].fd);
 }
 
 static void
@@ -180,7 +202,26 @@ ledger_opened(struct ledger_file *file, int result)
 		exit(1);
 	}
 	core->ledger_open = true;
-	io_accept(core->member->reactor.io, &core->accept, core->listener);
+	accept_start(core);
+}
+
+static int
+listeners_open(struct sink_core *core)
+{
+	const struct option_endpoints *listen = &core->options->listen;
+
+	while (core->listener_count < listen->count) {
+		struct sink_listener *l = &core->listeners[core->listener_count];
+
+		l->core = core;
+		l->fd = io_listen(core->member->reactor.io, &listen->at[core->listener_count], IO_LISTEN_SHARED);
+		if (l->fd < 0)
+			return l->fd;
+		io_op_init(&l->accept, accepted);
+		wheel_timer_init(&l->again, accept_again);
+		core->listener_count++;
+	}
+	return 0;
 }
 
 static int
@@ -188,6 +229,7 @@ sink_open(struct crew_member *m, const char **why)
 {
 	const struct sink_options *o = m->crew->arg;
 	struct sink_core *core = calloc(1, sizeof(*core));
+	int result;
 
 	*why = "no memory";
 	if (!core)
@@ -200,17 +242,15 @@ sink_open(struct crew_member *m, const char **why)
 	core->greeting = SPAN_LITERAL("220 sink.example.org ESMTP ringpost-bench\r\n");
 	core->offers = span_of(offers_text);
 	list_init(&core->sessions);
-	wheel_timer_init(&core->again, accept_again);
 	wheel_timer_init(&core->cut, cut);
-	io_op_init(&core->accept, accepted);
 	*why = "cannot listen";
-	core->listener = io_listen(m->reactor.io, &o->listen, IO_LISTEN_SHARED);
-	if (core->listener < 0)
-		return core->listener;
+	result = listeners_open(core);
+	if (result < 0)
+		return result;
 	if (o->ledger)
 		ledger_file_open(&core->ledger, &m->reactor, o->ledger, ledger_opened);
 	else
-		io_accept(m->reactor.io, &core->accept, core->listener);
+		accept_start(core);
 	return 0;
 }
 
@@ -220,8 +260,8 @@ sink_stop(struct crew_member *m)
 	struct sink_core *core = m->work;
 
 	core->stopping = true;
-	if (!io_op_idle(&core->accept))
-		io_cancel(m->reactor.io, &core->accept);
+	for (size_t i = 0; i < core->listener_count; i++)
+		io_cancel(m->reactor.io, &core->listeners[i].accept);
 	LIST_FOR_EACH(&core->sessions, node)
 		sink_session_stop(node);
 	if (!list_empty(&core->sessions))
@@ -234,7 +274,8 @@ sink_close(struct crew_member *m)
 {
 	struct sink_core *core = m->work;
 
-	io_close(m->reactor.io, core->listener);
+	for (size_t i = 0; i < core->listener_count; i++)
+		io_close(m->reactor.io, core->listeners[i].fd);
 	report_merge(&report_all, &core->report);
 	free(core);
 }
@@ -247,7 +288,7 @@ sink_run(const struct bench_command *command, const char *const *words)
 
 	(void)command;
 	(void)words;
-	if (!options.listen.port) {
+	if (!options.listen.count) {
 		(void)fprintf(stderr, "ringpost-bench sink: --listen is needed\n");
 		return 2;
 	}
@@ -264,7 +305,7 @@ sink_run(const struct bench_command *command, const char *const *words)
 	if (crew_run(&plan, (unsigned)options.cores, &options) < 0)
 		return 1;
 	used = crew_usage_now();
-	report_print(stdout, &report_all, &used, options.json);
+	report_print(stdout, &report_all, &used, NULL, options.json);
 	return 0;
 }
 

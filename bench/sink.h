@@ -31,7 +31,7 @@ enum sink_stage {
 };
 
 struct sink_options {
-	struct endpoint	      listen;
+	struct option_endpoints listen;
 	uint64_t	      cores, delay_ms, messages_per_session, size_max, seed;
 	const char	     *ledger, *store;
 	struct option_refusal refuse_mail, refuse_rcpt, refuse_data, refuse_dot;
@@ -41,15 +41,23 @@ struct sink_options {
 	bool json;
 };
 
+struct sink_listener {
+	struct sink_core  *core;
+	struct io_op	   accept;
+	struct wheel_timer again; /* accept after trouble */
+	int		   fd;
+};
+
 struct sink_core {
 	struct crew_member	  *member;
 	const struct sink_options *options;
-	struct io_op		   accept;
-	int			   listener, store; /* store: directory, or -1 */
+	struct sink_listener	   listeners[OPTION_ENDPOINTS_MAX];
+	size_t			   listener_count; /* open ones */
+	int			   store;	   /* directory, or -1 */
 	struct ledger_file	   ledger;
 	bool			   ledger_open, stopping;
 	struct list		   sessions;
-	struct wheel_timer	   again, cut; /* accept after trouble; end after an interrupt */
+	struct wheel_timer	   cut; /* the end after an interrupt */
 	uint64_t		   chance, stored;
 	struct span		   greeting, offers; /* "220 ..."; the reply to EHLO */
 	struct report		   report;

@@ -10,6 +10,7 @@ struct values {
 	uint64_t	      count, octets;
 	const char	     *text;
 	struct endpoint	      to;
+	struct option_endpoints at;
 	struct option_refusal refusal;
 	struct option_chance  chance;
 	unsigned	      when;
@@ -22,6 +23,7 @@ static const struct option_row rows[] = {
 	{ "octets", OPTION_OCTETS, offsetof(struct values, octets), "N", "How large.", 0, UINT64_MAX, NULL },
 	{ "text", OPTION_TEXT, offsetof(struct values, text), "WORD", "What.", 0, 0, NULL },
 	{ "to", OPTION_ENDPOINT, offsetof(struct values, to), "ADDRESS:PORT", "Whither.", 0, 0, NULL },
+	{ "at", OPTION_ENDPOINTS, offsetof(struct values, at), "ADDRESS:PORT", "Where.", 0, 0, NULL },
 	{ "refuse", OPTION_REFUSAL, offsetof(struct values, refusal), "CODE:PERCENT", "Refuse.", 0, 0, NULL },
 	{ "close", OPTION_CHANCE, offsetof(struct values, chance), "WHERE:PERCENT", "Close.", 0, 0, words },
 	{ "when", OPTION_WORD, offsetof(struct values, when), "WHEN", "When.", 0, 0, words },
@@ -51,6 +53,8 @@ static const struct {
 	{ "endpoint", { "--to", "127.0.0.1:2525" }, OPTIONS_OK, NULL },
 	{ "endpoint without port", { "--to", "127.0.0.1" }, OPTIONS_WRONG, "with a port" },
 	{ "endpoint by name", { "--to", "localhost:25" }, OPTIONS_WRONG, "localhost" },
+	{ "endpoints", { "--at", "127.0.0.1:2525", "--at", "[::1]:2525" }, OPTIONS_OK, NULL },
+	{ "endpoints, one wrong", { "--at", "127.0.0.1:2525", "--at", "[::1]" }, OPTIONS_WRONG, "with a port" },
 	{ "refusal", { "--refuse", "451:12.5" }, OPTIONS_OK, NULL },
 	{ "refusal always", { "--refuse", "550" }, OPTIONS_OK, NULL },
 	{ "refusal with 2xx", { "--refuse", "250:1" }, OPTIONS_WRONG, "CODE:PERCENT" },
@@ -92,6 +96,7 @@ START_TEST(values_arrive)
 	static const char *const argv[] = {
 		"--loud", "--no-quiet", "--count", "7", "--octets=3M", "--text", "hi", "--to", "[::1]:25",
 		"--refuse", "451:12.5", "--close", "late:3", "--when", "late", "letter",
+		"--at", "127.0.0.1:1", "--at", "[::1]:2",
 	};
 	struct values v = { .quiet = true };
 	char why[OPTION_WHY_MAX];
@@ -105,6 +110,9 @@ START_TEST(values_arrive)
 	ck_assert_uint_eq(v.octets, 3u << 20);
 	ck_assert_str_eq(v.text, "hi");
 	ck_assert_uint_eq(v.to.port, 25);
+	ck_assert_uint_eq(v.at.count, 2);
+	ck_assert_uint_eq(v.at.at[0].port, 1);
+	ck_assert_uint_eq(v.at.at[1].port, 2);
 	ck_assert_uint_eq(v.refusal.code, 451);
 	ck_assert_double_eq(v.refusal.percent, 12.5);
 	ck_assert_int_eq(v.chance.word, 1);
@@ -112,6 +120,22 @@ START_TEST(values_arrive)
 	ck_assert_uint_eq(v.when, 1);
 	ck_assert_uint_eq(rest_count, 1);
 	ck_assert_str_eq(rest[0], "letter");
+} END_TEST
+
+START_TEST(endpoints_have_an_end)
+{
+	char *argv[2 * (OPTION_ENDPOINTS_MAX + 1)], option[] = "--at", address[] = "127.0.0.1:1";
+	struct values v = { 0 };
+	char why[OPTION_WHY_MAX];
+	const char *rest[1];
+	size_t rest_count = COUNT_OF(rest);
+
+	for (size_t i = 0; i < COUNT_OF(argv); i++)
+		argv[i] = i % 2 ? address : option;
+	ck_assert_int_eq(options_parse(rows, COUNT_OF(rows), COUNT_OF(argv), argv, &v, rest, &rest_count, why),
+			 OPTIONS_WRONG);
+	ck_assert_uint_eq(v.at.count, OPTION_ENDPOINTS_MAX);
+	ck_assert_msg(strstr(why, "8 times") != NULL, "says \"%s\"", why);
 } END_TEST
 
 int
@@ -124,6 +148,7 @@ main(void)
 
 	tcase_add_loop_test(tc, command_lines_parse, 0, COUNT_OF(cases));
 	tcase_add_test(tc, values_arrive);
+	tcase_add_test(tc, endpoints_have_an_end);
 	suite_add_tcase(s, tc);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
