@@ -20,6 +20,18 @@ message_word_at(const struct queue_segment *segment, uint64_t at)
 	return segment->number << WORD_AT_BITS | at / RECORD_ALIGN;
 }
 
+uint64_t
+message_word_segment(uint64_t word)
+{
+	return word >> WORD_AT_BITS;
+}
+
+uint64_t
+message_word_offset(uint64_t word)
+{
+	return (word & ((UINT64_C(1) << WORD_AT_BITS) - 1)) * RECORD_ALIGN;
+}
+
 /* --- pieces -------------------------------------------------------------------------------------------- */
 
 struct queue_pieces *
@@ -83,7 +95,9 @@ due(struct wheel_timer *timer)
 	struct queue_message *m = CONTAINER_OF(timer, struct queue_message, timer);
 	struct queue	     *q = queue_of(m);
 
-	if (!m->held && !m->doomed && !q->closing)
+	if (q->recovering)
+		reactor_arm_ms(q->reactor, timer, 100); /* what came later may say otherwise */
+	else if (!m->held && !m->doomed && !q->closing)
 		q->handlers.due(q, m);
 }
 

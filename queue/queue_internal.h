@@ -77,6 +77,8 @@ struct queue {
 	struct counter_group	    counters;
 	counter_value		    values[QUEUE_COUNTER_COUNT];
 	struct wheel_timer	    space; /* looks at the free space */
+	bool			    below_floor;
+	struct recovery		   *recovery; /* NULL when the past is read */
 	struct iovec		    iov[QUEUE_BATCH_PARTS + ITEM_PARTS_MAX + 3];
 };
 
@@ -126,10 +128,14 @@ void message_enter(struct queue *q, struct queue_message *m);
 /* One state of one recipient, from a result just made durable or read from the past. */
 void message_apply(struct queue *q, struct queue_message *m, const struct record_result *r);
 void message_arm(struct queue *q, struct queue_message *m);
+/* An act takes effect in memory. */
+void message_act(struct queue *q, struct queue_message *m, enum queue_act act, int64_t at_ms);
 /* Forgets it when nothing is owed any more. */
 void message_settle(struct queue *q, struct queue_message *m);
 /* Where a result lies, as queue_recipient.last_word keeps it. */
 uint64_t message_word_at(const struct queue_segment *segment, uint64_t at);
+uint64_t message_word_segment(uint64_t word); /* its number */
+uint64_t message_word_offset(uint64_t word);
 
 /* --- recovery.c ---------------------------------------------------------------------------------------- */
 

@@ -277,6 +277,8 @@ needed(const struct segments *s, const struct queue_segment *seg)
 void
 segments_sweep(struct segments *s)
 {
+	if (s->closing)
+		return;
 	LIST_FOR_EACH(&s->all, n) {
 		struct queue_segment *seg = LIST_ENTRY(n, struct queue_segment, node);
 		struct removal	     *r;
