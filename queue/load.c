@@ -78,8 +78,15 @@ load_done(struct queue_load_state *s, int result)
 {
 	struct queue_load *load = s->load;
 
+	struct queue	  *q = load->queue;
+
 	load->state = NULL;
 	load->view = NULL;
+	load->message->in_hand--;
+	if (load->message->open == 0 && load->message->in_hand == 0) {
+		result = -ENOENT;
+		message_settle(q, load->message);
+	}
 	if (result == 0)
 		load->view = queue_view_ref(load->message);
 	if (s->box)
@@ -142,6 +149,7 @@ queue_load(struct queue *q, struct queue_message *m, struct queue_load *load)
 	struct queue_load_state *s = calloc(1, sizeof(*s));
 
 	INVARIANT(s != NULL);
+	m->in_hand++; /* it must not be forgotten under us */
 	load->queue = q;
 	load->message = m;
 	load->state = s;
