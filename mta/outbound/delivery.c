@@ -70,3 +70,12 @@ delivery_settle_all(struct delivery *d, const struct outcome *outcome)
 		if (d->recipients[i].outcome.kind == OUTCOME_PENDING)
 			delivery_settle(d, &d->recipients[i], outcome);
 }
+
+void
+delivery_unchoose(struct delivery *d)
+{
+	for (unsigned i = 0; i < d->count; i++) {
+		d->recipients[i].stage = STAGE_NONE;
+		d->recipients[i].asked = false;
+	}
+}

@@ -20,7 +20,7 @@ struct outbound;
 
 enum delivery_stage { /* of a recipient, in the session's transaction */
 	STAGE_NONE,
-	STAGE_CHOSEN,	/* of this transaction; RCPT not answered yet */
+	STAGE_CHOSEN,	/* for this transaction; RCPT not answered yet */
 	STAGE_ACCEPTED, /* RCPT answered with 2xx */
 };
 
@@ -29,6 +29,7 @@ enum delivery_tell { TELL_NOTHING, TELL_FAILURE, TELL_DELAY, TELL_RELAYED };
 struct delivery_recipient {
 	uint32_t	    index;   /* in the envelope */
 	uint8_t		    stage;   /* enum delivery_stage; the owner's */
+	bool		    asked;   /* RCPT was said in the transaction at hand; the owner's */
 	uint8_t		    tell;    /* enum delivery_tell: what a report says of it; the keeper's */
 	uint8_t		    verdict; /* enum queue_state; the keeper's */
 	uint16_t	    attempts; /* with this one; the keeper's */
@@ -68,6 +69,9 @@ void delivery_free(struct delivery *d);
 void delivery_settle(struct delivery *d, struct delivery_recipient *r, const struct outcome *outcome);
 /* The same for all pending ones. */
 void delivery_settle_all(struct delivery *d, const struct outcome *outcome);
+
+/* No transaction is at hand: what is pending may be chosen again. */
+void delivery_unchoose(struct delivery *d);
 
 static inline const struct envelope_recipient *
 delivery_recipient_of(const struct delivery *d, const struct delivery_recipient *r)

@@ -123,10 +123,11 @@ answered(struct dns_question *q, enum dns_status status)
 void
 walk_begin(struct walk *w, struct resolver *resolver, const struct settings *s, enum route_kind kind,
 	   const struct settings_route *hops, const struct endpoint *literal, struct span name,
-	   void (*ready)(struct walk *w))
+	   void (*ready)(struct walk *w), void *owner)
 {
 	memset(w, 0, offsetof(struct walk, trouble_host));
 	w->ready = ready;
+	w->owner = owner;
 	w->resolver = resolver;
 	w->settings = s;
 	w->kind = kind;

@@ -29,6 +29,7 @@ struct walk_host {
 
 struct walk {
 	void (*ready)(struct walk *w);
+	void		      *owner; /* the user's */
 	struct resolver	      *resolver;
 	const struct settings *settings; /* borrowed */
 	struct dns_question    question;
@@ -53,7 +54,7 @@ struct walk {
 /* Settings, hops and name are borrowed until walk_end(). */
 void walk_begin(struct walk *w, struct resolver *resolver, const struct settings *s, enum route_kind kind,
 		const struct settings_route *hops, const struct endpoint *literal, struct span name,
-		void (*ready)(struct walk *w));
+		void (*ready)(struct walk *w), void *owner);
 enum walk_result walk_next(struct walk *w);
 /* What went wrong at this address; words are copied.  next_host: do not try its other addresses. */
 void walk_trouble(struct walk *w, const struct outcome *what, bool next_host);
