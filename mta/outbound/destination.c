@@ -235,7 +235,7 @@ destination_next(struct destination *dest, struct client *c)
 static void
 give_work(struct destination *dest)
 {
-	while (dest->waiting_count && !list_empty(&dest->idle)) {
+	while (dest->waiting_count && !list_empty(&dest->idle) && !dest->out->draining) {
 		struct client	*c = LIST_ENTRY(dest->idle.head.next, struct client, node);
 		struct delivery *d = take_waiting(dest);
 
@@ -274,9 +274,13 @@ open_sessions(struct destination *dest)
 static void
 pump(struct destination *dest)
 {
-	if (dest->out->draining)
-		return_waiting(dest, NULL);
 	give_work(dest);
+	if (dest->out->draining) {
+		return_waiting(dest, NULL);
+	} else if (resting(dest)) {
+		dest->trouble.attempt = false; /* nobody was asked */
+		return_waiting(dest, &dest->trouble);
+	}
 	open_sessions(dest);
 	review(dest);
 }
@@ -329,14 +333,6 @@ destination_accept(struct outbound *out, struct delivery *d)
 		return;
 	}
 	use_settings(dest, d);
-	if (resting(dest)) {
-		struct outcome again = dest->trouble;
-
-		again.attempt = false; /* nobody was asked */
-		delivery_settle_all(d, &again);
-		keeper_return(out, d);
-		return;
-	}
 	list_append(&dest->waiting, &d->node);
 	dest->waiting_count++;
 	pump(dest);
