@@ -17,7 +17,8 @@ target_compile_options(ringpost_options INTERFACE
 # SSE4.2 has CRC-32C; every x86-64 server since 2009 has it, and the code asks at run time.
 # Hardening (the distribution's usual set, and more initialisation than it asks).
 target_compile_options(ringpost_options INTERFACE
-	-fstack-protector-strong -ftrivial-auto-var-init=zero
+	-fstack-protector-strong
+	$<$<C_COMPILER_ID:GNU>:-ftrivial-auto-var-init=zero> # clang 14 wants to be begged for it
 	$<$<AND:$<STREQUAL:${CMAKE_SYSTEM_PROCESSOR},x86_64>,$<C_COMPILER_ID:GNU>>:-fcf-protection=full>
 	$<$<C_COMPILER_ID:GNU>:-fstack-clash-protection>
 )
