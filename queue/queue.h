@@ -262,6 +262,9 @@ struct queue_status {
 };
 void queue_status(const struct queue *q, struct queue_status *out);
 
+/* 0, or the error that intake would get now: cheap enough to ask before each message. */
+int queue_refusal(const struct queue *q);
+
 /* Counters are registered with the reactor: see queue/queue_counters.h. */
 
 #endif

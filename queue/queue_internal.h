@@ -146,7 +146,6 @@ void recovery_cancel(struct queue *q);
 /* --- queue.c ------------------------------------------------------------------------------------------- */
 
 /* What intake gets now: 0, or an error of queue/queue.h. */
-int  queue_refusal(const struct queue *q);
 void queue_maybe_closed(struct queue *q);
 
 static inline void
