@@ -5,9 +5,9 @@
  * Everything a core does hangs on its struct mta_core and is touched by its thread only.  What crosses cores is
  * a post (core/io.h) or one of the few shared things named in struct mta.
  *
- * Start: main() reads the settings, opens the spool, starts a thread per core; each opens
- * reactor, queue, resolver, outbound, inbound in this order and listens.  End: each closes them
- * in the opposite order, asynchronously (mta/lifecycle.c).
+ * Start: main() reads the settings, opens the spool and starts a thread for each core (mta/process.c); each opens its
+ * reactor, queue, resolver, outbound, inbound in this order, and only when all have, they turn.  End: drained side by
+ * side, then closed in the opposite order (mta/lifecycle.h).
  */
 #ifndef MTA_MTA_H
 #define MTA_MTA_H
@@ -22,12 +22,24 @@ struct outbound;
 struct admin;
 struct mta_core;
 
+struct mta_reload;
+
 struct mta {
 	unsigned	   core_count;
 	struct mta_core	  *cores; /* core_count of them */
 	struct io_net	  *net;
 	struct clients	  *clients; /* sessions of each client address, all cores (mta/policy/clients.h) */
 	_Atomic(unsigned)  sessions; /* server sessions, all cores */
+	unsigned	   sessions_ceiling; /* what our descriptors suffice for; the settings may ask for less */
+	int		   spool;	     /* directory */
+	int		   log_fd;	     /* of this generation; main's */
+	int64_t		   started_ms;	     /* wall clock */
+	const char	  *settings_file;    /* NULL: embedded */
+	const char	  *version;
+	_Atomic(struct mta_reload *) reloads; /* asked for, newest first */
+	void (*wake)(struct mta *mta); /* the thread that may wait for the disk: look at `reloads` */
+	_Atomic(unsigned)  undrained;  /* cores whose sides have not drained yet */
+	_Atomic(unsigned)  unopened;   /* cores that have not read their past yet */
 };
 
 struct mta_core {
@@ -42,6 +54,11 @@ struct mta_core {
 	struct outbound *outbound;
 	struct admin	*admin; /* core 0 only */
 	bool		 stopping;
+	/* private to mta/lifecycle.c */
+	unsigned	    left; /* parts still draining or closing */
+	struct io_post	    orders;
+	struct reactor_hook next;
+	struct wheel_timer  settle;
 };
 
 #endif
