@@ -19,13 +19,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "dns/limits.h"
 #include "mta/lifecycle.h"
 #include "mta/policy/clients.h"
 #include "tls/random.h"
 
 enum {
 	DESCRIPTORS_OF_PROCESS = 64, /* log, spool, control socket, what libraries hold */
-	DESCRIPTORS_OF_CORE = 64,    /* ring, listeners, segments, name server sockets */
+	DESCRIPTORS_OF_CORE = 64 + DNS_QUERIES_MAX, /* ring, listeners, segments; one for each query */
 	SESSIONS_LEAST = 64,	     /* too few descriptors for these: refuse to start */
 	CORES_MAX = 256,
 };
