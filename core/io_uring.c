@@ -35,8 +35,8 @@ enum {
 	CQ_FACTOR = 8,	    /* completions that fit for each submission that fits */
 };
 
-/* user_data that is no operation's address. */
-enum { TAG_NOTHING = 1, TAG_WAKE = 2 };
+/* user_data that is no operation's address: odd.  A waking that failed says whom it should have woken. */
+enum { TAG_NOTHING = 1, TAG_WAKE = 3, TAG_WAKING = 5 /* + 2 * core */ };
 
 struct mailbox {
 	_Alignas(64) _Atomic(struct io_post *) newest;
@@ -320,6 +320,27 @@ submit_and_sleep(struct io *io, uint64_t deadline_ns)
 	look_at_clocks(io);
 }
 
+static void
+wake_by_event(struct mailbox *box)
+{
+	uint64_t one = 1;
+	ssize_t	 n;
+
+	do
+		n = write(atomic_load(&box->event_fd), &one, sizeof(one));
+	while (n < 0 && errno == EINTR);
+}
+
+/* The receiver's ring is full, closing or without memory: the other way of waking needs none of that. */
+static void
+waking_failed(struct io *io, uint64_t tag)
+{
+	unsigned core = (unsigned)(tag - TAG_WAKING) / 2;
+
+	INVARIANT(core < io->net->core_count);
+	wake_by_event(&io->net->boxes[core]);
+}
+
 static unsigned
 drain(struct io *io)
 {
@@ -330,8 +351,11 @@ drain(struct io *io)
 		if (count == EVENT_BATCH)
 			break;
 		seen++;
-		if (cqe->user_data <= TAG_WAKE)
+		if (cqe->user_data & 1) {
+			if (cqe->user_data >= TAG_WAKING && cqe->res < 0)
+				waking_failed(io, cqe->user_data);
 			continue;
+		}
 		io->batch[count++] = (struct happened){ (struct io_op *)(uintptr_t)cqe->user_data, cqe->res,
 							cqe->flags };
 	}
@@ -793,17 +817,6 @@ push(struct mailbox *box, struct io_post *post)
 	return atomic_exchange(&box->sleeping, false);
 }
 
-static void
-wake_by_event(struct mailbox *box)
-{
-	uint64_t one = 1;
-	ssize_t	 n;
-
-	do
-		n = write(atomic_load(&box->event_fd), &one, sizeof(one));
-	while (n < 0 && errno == EINTR);
-}
-
 void
 io_post_to(struct io *io, unsigned core, struct io_post *post)
 {
@@ -822,7 +835,7 @@ io_post_to(struct io *io, unsigned core, struct io_post *post)
 	sqe = next_sqe(io);
 	io_uring_prep_msg_ring(sqe, ring_fd, 0, TAG_WAKE, 0);
 	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
-	io_uring_sqe_set_data64(sqe, TAG_NOTHING);
+	io_uring_sqe_set_data64(sqe, TAG_WAKING + 2 * (uint64_t)core);
 }
 
 void
