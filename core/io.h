@@ -102,7 +102,9 @@ void	       io_net_free(struct io_net *net);
  */
 int MUST_CHECK io_open_seam(struct io **io, struct io_net *net, const struct io_params *params,
 			    const char **why);
-void	       io_close_seam(struct io *io);
+/* By the same thread.  What was started is still submitted (a close, a post), what is in flight is cancelled, and no
+ * handler runs any more. */
+void io_close_seam(struct io *io);
 
 /*
  * One turn: submits what was started, sleeps until something completes, a post arrives or

@@ -33,6 +33,7 @@ enum {
 	RANDOM_POOL = 512,  /* octets fetched at once */
 	LISTEN_BACKLOG = 4096,
 	CQ_FACTOR = 8,	    /* completions that fit for each submission that fits */
+	CLOSE_PATIENCE_S = 1, /* for what cannot be cancelled: a write that a disk is slow to take */
 };
 
 /* user_data that is no operation's address: odd.  A waking that failed says whom it should have woken. */
@@ -254,9 +255,28 @@ io_open_seam(struct io **out, struct io_net *net, const struct io_params *params
 	return 0;
 }
 
+/*
+ * What was started still leaves: descriptors to close, and the waking of a core whose chain already holds our last
+ * message.  Then nothing of ours may belong to the kernel any more, because the memory goes next; a ring that is
+ * merely closed lets go of it at a time of its own.
+ */
+static void
+let_go(struct io *io)
+{
+	struct io_uring_sync_cancel_reg all = {
+		.fd = -1,
+		.flags = IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL,
+		.timeout = { .tv_sec = CLOSE_PATIENCE_S },
+	};
+
+	(void)io_uring_submit(&io->ring); /* what the kernel refuses now nobody could start again */
+	(void)io_uring_register_sync_cancel(&io->ring, &all); /* nothing in flight is an error, and the usual case */
+}
+
 void
 io_close_seam(struct io *io)
 {
+	let_go(io);
 	atomic_store(&io->box->ring_fd, -1);
 	io_uring_queue_exit(&io->ring);
 	if (io->recv_ring && io->recv_ring != MAP_FAILED)
