@@ -288,6 +288,17 @@ io_close_seam(struct io *io)
 
 /* --- the turn ------------------------------------------------------------------------------------------ */
 
+/*
+ * Errors that pass: a signal, the deadline, memory.  After any other no operation could end any more, among them EBADR,
+ * by which the kernel says that it lost a completion: going on would be waiting for ever.
+ */
+static void
+check_enter(int result)
+{
+	INVARIANT(result >= 0 || result == -EINTR || result == -ETIME || result == -EAGAIN || result == -EBUSY ||
+		  result == -ENOMEM);
+}
+
 static struct io_uring_sqe *
 next_sqe(struct io *io)
 {
@@ -296,8 +307,11 @@ next_sqe(struct io *io)
 	while ((sqe = io_uring_get_sqe(&io->ring)) == NULL) {
 		int result = io_uring_submit(&io->ring);
 
-		/* EBUSY: completions overflow; they are kept by the kernel and come with the next turn. */
-		INVARIANT(result >= 0 || result == -EBUSY || result == -EAGAIN || result == -EINTR);
+		/* Out of memory for requests: what has completed gives some back. */
+		if (result < 0) {
+			check_enter(result);
+			check_enter(io_uring_get_events(&io->ring));
+		}
 	}
 	return sqe;
 }
@@ -335,7 +349,7 @@ submit_and_sleep(struct io *io, uint64_t deadline_ns)
 	}
 	ts.tv_sec = (long long)(wait / 1000000000u);
 	ts.tv_nsec = (long long)(wait % 1000000000u);
-	(void)io_uring_submit_and_wait_timeout(&io->ring, &cqe, 1, &ts, NULL);
+	check_enter(io_uring_submit_and_wait_timeout(&io->ring, &cqe, 1, &ts, NULL));
 	atomic_store(&io->box->sleeping, false);
 	look_at_clocks(io);
 }
