@@ -93,7 +93,7 @@ struct io_params {
 
 struct io_net; /* what the cores share: the mailboxes between them.  One per process. */
 
-struct io_net *io_net_new(unsigned core_count); /* NULL when memory is out */
+struct io_net *io_net_new(unsigned core_count); /* NULL when memory or descriptors are out */
 void	       io_net_free(struct io_net *net);
 
 /*

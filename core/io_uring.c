@@ -103,6 +103,11 @@ io_net_new(unsigned core_count)
 		atomic_init(&net->boxes[i].ring_fd, -1);
 		atomic_init(&net->boxes[i].event_fd, eventfd(0, EFD_CLOEXEC));
 	}
+	for (unsigned i = 0; i < core_count; i++)
+		if (atomic_load(&net->boxes[i].event_fd) < 0) {
+			io_net_free(net);
+			return NULL;
+		}
 	return net;
 }
 
@@ -202,8 +207,9 @@ woken(struct io_op *op, const struct io_event *event)
 {
 	struct io *io = CONTAINER_OF(op, struct io, wake);
 
-	if (event->result >= 0 || event->result == -EINTR || event->result == -EAGAIN)
-		watch_event_fd(io);
+	/* Whatever it ended with: who does not look hears no more posts from outside. */
+	(void)event;
+	watch_event_fd(io);
 }
 
 static void
