@@ -592,9 +592,12 @@ io_write(struct io *io, struct io_op *op, int fd, const struct iovec *iov, unsig
 {
 	struct io_uring_sqe *sqe = begin(io, op, IO_WRITE, fd);
 
+	int how = (flags & IO_WRITE_DURABLE ? RWF_DSYNC : 0) | (flags & IO_WRITE_APPEND ? RWF_APPEND : 0);
+
+	/* -1: the descriptor's own position, all that a pipe has. */
 	if (flags & IO_WRITE_APPEND)
 		offset = (uint64_t)-1;
-	io_uring_prep_writev2(sqe, fd, iov, iov_count, offset, flags & IO_WRITE_DURABLE ? RWF_DSYNC : 0);
+	io_uring_prep_writev2(sqe, fd, iov, iov_count, offset, how);
 	end(sqe, op);
 }
 
