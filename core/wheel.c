@@ -12,8 +12,10 @@
 static uint64_t
 tick_of(uint64_t ns)
 {
-	/* Round up: never early. */
-	return (ns >> WHEEL_TICK_SHIFT) + ((ns & ((1ull << WHEEL_TICK_SHIFT) - 1)) != 0);
+	/* Round up: never early.  Only the last tick of all time, in 584 years, has none behind it. */
+	uint64_t tick = (ns >> WHEEL_TICK_SHIFT) + ((ns & ((1ull << WHEEL_TICK_SHIFT) - 1)) != 0);
+
+	return MIN_OF(tick, UINT64_MAX >> WHEEL_TICK_SHIFT);
 }
 
 void
@@ -57,7 +59,6 @@ hang(struct wheel *w, struct wheel_timer *timer)
 void
 wheel_arm(struct wheel *w, struct wheel_timer *timer, uint64_t deadline_ns)
 {
-	/* A deadline beyond the reach (UINT64_MAX) still has to have a digit: 2^64 ns is 2^42 ticks, within. */
 	timer->deadline_ns = deadline_ns;
 	if (wheel_timer_armed(timer)) {
 		if (tick_of(deadline_ns) >= timer->armed_tick)
