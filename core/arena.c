@@ -55,7 +55,8 @@ arena_grow(struct arena *a, size_t need)
 void *
 arena_alloc(struct arena *a, size_t size)
 {
-	size_t rounded = (size + _Alignof(max_align_t) - 1) & ~(_Alignof(max_align_t) - 1);
+	/* Nothing is one unit too: NULL says failure and nothing else. */
+	size_t rounded = (MAX_OF(size, (size_t)1) + _Alignof(max_align_t) - 1) & ~(_Alignof(max_align_t) - 1);
 	void  *got;
 
 	if (rounded < size)
