@@ -120,8 +120,10 @@ io_file_slurp(const char *path, size_t max, char **out, size_t *out_len)
 		if (len + 1 == cap) {
 			char *grown = realloc(text, cap *= 2);
 
-			if (grown == NULL)
+			if (grown == NULL) {
+				result = -ENOMEM;
 				break;
+			}
 			text = grown;
 		}
 		n = read(fd, text + len, cap - 1 - len);
