@@ -189,7 +189,8 @@ void io_dirsync(struct io *io, struct io_op *op, int directory);
 /* Start-up helpers that may touch the disk; never called while sessions are served, but for the
  * first, which reads counters that the kernel holds in memory. */
 int64_t	       io_space_free(int directory); /* octets an unprivileged process may still use, or -errno */
-int MUST_CHECK io_directory_open(const char *path, unsigned create_mode); /* descriptor; 0: do not create */
+/* Descriptor of a directory.  With a mode it and those above are created where they lack, durably; 0: not. */
+int MUST_CHECK io_directory_open(const char *path, unsigned create_mode);
 int MUST_CHECK io_directory_open_at(int directory, const char *name, unsigned create_mode);
 /* Takes the lock file `name` in directory for the life of the returned descriptor; -EWOULDBLOCK when held. */
 int MUST_CHECK io_lock(int directory, const char *name);

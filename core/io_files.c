@@ -24,13 +24,46 @@ io_space_free(int directory)
 	return (int64_t)((uint64_t)vfs.f_bavail * vfs.f_frsize);
 }
 
+/*
+ * Makes the directory and its entry in the one above durable: what is synced inside of a directory that a power cut
+ * takes away is lost with it.  One that exists is synced too, because who made it may have died before that.  One above
+ * that cannot be opened is not ours, and neither is the entry.
+ */
+static int
+make_directory(int directory, const char *name, mode_t mode)
+{
+	char	    above[4096] = ".";
+	const char *slash = strrchr(name, '/');
+	int	    fd, result = 0;
+
+	if (mkdirat(directory, name, mode) < 0 && errno != EEXIST)
+		return -errno;
+	if (slash) {
+		size_t len = slash == name ? 1 : (size_t)(slash - name);
+
+		if (len >= sizeof(above))
+			return -ENAMETOOLONG;
+		memcpy(above, name, len);
+		above[len] = 0;
+	}
+	fd = openat(directory, above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	/* A file system that keeps nothing says EINVAL, one that takes no changes EROFS. */
+	if (fsync(fd) < 0 && errno != EINVAL && errno != EROFS)
+		result = -errno;
+	close(fd);
+	return result;
+}
+
 int
 io_directory_open_at(int directory, const char *name, unsigned create_mode)
 {
+	int result = create_mode ? make_directory(directory, name, (mode_t)create_mode) : 0;
 	int fd;
 
-	if (create_mode && mkdirat(directory, name, (mode_t)create_mode) < 0 && errno != EEXIST)
-		return -errno;
+	if (result < 0)
+		return result;
 	fd = openat(directory, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
@@ -40,8 +73,9 @@ int
 io_directory_open(const char *path, unsigned create_mode)
 {
 	char part[4096];
+	int  result;
 
-	if (create_mode)
+	if (create_mode && *path)
 		for (const char *slash = path; (slash = strchr(slash + 1, '/'));) {
 			size_t len = (size_t)(slash - path);
 
@@ -49,8 +83,9 @@ io_directory_open(const char *path, unsigned create_mode)
 				return -ENAMETOOLONG;
 			memcpy(part, path, len);
 			part[len] = 0;
-			if (mkdir(part, (mode_t)create_mode | 0111) < 0 && errno != EEXIST)
-				return -errno;
+			result = make_directory(AT_FDCWD, part, (mode_t)create_mode | 0111);
+			if (result < 0)
+				return result;
 		}
 	return io_directory_open_at(AT_FDCWD, path, create_mode);
 }
