@@ -22,6 +22,7 @@ struct log_buffer {
 	char	*data;
 	size_t	 len, cap;
 	uint64_t lines;
+	uint64_t reported; /* lines dropped before, of which it carries the news */
 };
 
 struct log {
@@ -337,9 +338,9 @@ log_write(struct log *log, enum log_level level, const char *event, const struct
 	if (log->dropped) {
 		struct log_field lost = LOG_UINT("lines", log->dropped);
 
-		log->dropped = 0;
 		b->len += format_line(log, b->data + b->len, LOG_LEVEL_WARN, "log-dropped", &lost, 1);
-		b->lines++;
+		b->reported += log->dropped;
+		log->dropped = 0;
 		if (!make_room(b, LOG_LINE_MAX)) {
 			log->dropped++;
 			return;
@@ -368,9 +369,9 @@ written(struct io_op *op, const struct io_event *event)
 		return;
 	}
 	if (event->result <= 0)
-		log->dropped += log->flying.lines;
+		log->dropped += log->flying.lines + log->flying.reported;
 	log->flying.len = 0;
-	log->flying.lines = 0;
+	log->flying.lines = log->flying.reported = 0;
 	log_flush(log);
 }
 
