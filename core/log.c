@@ -35,6 +35,7 @@ struct log {
 	struct io_op	  write;
 	struct iovec	  iov;
 	uint64_t	  dropped; /* lines, not yet reported */
+	bool		  torn;	   /* the file ends inside a line */
 	int64_t		  stamp_second;
 	char		  stamp[STAMP_LEN + 1];
 };
@@ -368,11 +369,24 @@ written(struct io_op *op, const struct io_event *event)
 		write_on(log);
 		return;
 	}
+	if (log->flown)
+		log->torn = log->flying.data[log->flown - 1] != '\n';
 	if (event->result <= 0)
 		log->dropped += log->flying.lines + log->flying.reported;
 	log->flying.len = 0;
 	log->flying.lines = log->flying.reported = 0;
 	log_flush(log);
+}
+
+/* A write that stopped inside a line has spoilt that one; it must not spoil the next. */
+static void
+begin_a_line(struct log_buffer *b)
+{
+	if (b->data[0] == '\n' || !make_room(b, 1))
+		return;
+	memmove(b->data + 1, b->data, b->len);
+	b->data[0] = '\n';
+	b->len++;
 }
 
 void
@@ -382,6 +396,8 @@ log_flush(struct log *log)
 
 	if (log == NULL || log->filling.len == 0 || !io_op_idle(&log->write))
 		return;
+	if (log->torn)
+		begin_a_line(&log->filling);
 	full = log->filling;
 	log->filling = log->flying;
 	log->flying = full;
