@@ -147,7 +147,24 @@ put_escape(struct line *l, unsigned char c, bool json)
 	}
 }
 
-/* An octet that must not stand raw between quotes. */
+/* JSON names the character, logfmt its octets. */
+static void
+put_escaped_character(struct line *l, const unsigned char *s, size_t n, bool json)
+{
+	char	 text[8];
+	unsigned c = n == 2 ? (s[0] & 0x1fu) << 6 | (s[1] & 0x3fu) :
+			      (s[0] & 0xfu) << 12 | (s[1] & 0x3fu) << 6 | (s[2] & 0x3fu);
+
+	if (json) {
+		(void)snprintf(text, sizeof(text), "\\u%04x", c);
+		put_text(l, text);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		put_escape(l, s[i], false);
+}
+
+/* An octet that may stand raw between quotes. */
 static bool
 is_plain(unsigned char c)
 {
@@ -160,6 +177,9 @@ put_quoted(struct line *l, struct span s, bool json)
 	const unsigned char *at = (const unsigned char *)s.data;
 	size_t		     left = MIN_OF(s.len, (size_t)LOG_VALUE_MAX);
 
+	/* Not inside a character. */
+	for (unsigned i = 0; i < 3 && left < s.len && (at[left] & 0xc0) == 0x80; i++)
+		left--;
 	put_char(l, '"');
 	while (left) {
 		size_t n = 0;
@@ -169,8 +189,7 @@ put_quoted(struct line *l, struct span s, bool json)
 		if (n == 0 && at[0] >= 0x80) {
 			n = utf8_length(span_make(at, left));
 			if (n && !utf8_harmless(at, n)) {
-				for (size_t i = 0; i < n; i++)
-					put_escape(l, at[i], json);
+				put_escaped_character(l, at, n, json);
 				at += n;
 				left -= n;
 				continue;
@@ -276,7 +295,7 @@ put_head(struct log *log, struct line *l, enum log_level level, const char *even
 		put_char(l, '"');
 }
 
-/* Fields that do not fit in LOG_LINE_MAX are left out from the right; the line stays well-formed. */
+/* A field that does not fit in LOG_LINE_MAX is left out whole; the line stays well-formed. */
 static size_t
 format_line(struct log *log, char *room, enum log_level level, const char *event,
 	    const struct log_field *fields, size_t count)

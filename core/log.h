@@ -24,7 +24,7 @@ enum log_format { LOG_FORMAT_LOGFMT, LOG_FORMAT_JSON };
 
 enum {
 	LOG_VALUE_MAX  = 512,	 /* octets of one value before it is cut and ends in "..." */
-	LOG_LINE_MAX   = 8192,	 /* octets of one line */
+	LOG_LINE_MAX   = 8192,	 /* octets of one line; a field that does not fit is left out */
 	LOG_BUFFER_MAX = 1 << 20, /* octets waiting for the file; beyond: dropped and counted */
 };
 
