@@ -462,8 +462,12 @@ stream_finish(struct stream *s)
 	int		   error;
 	struct stream_out *out = out_of(s, &error);
 
-	if (out == NULL)
+	if (out == NULL) {
+		/* No memory to remember it in, but then nothing waits to go before it. */
+		if (error == -ENOBUFS)
+			io_shutdown_write(s->reactor->io, s->fd);
 		return;
+	}
 	out->finish = true;
 	if (io_op_idle(&out->send.op))
 		reactor_at_turn_end(s->reactor, &out->flush);
