@@ -32,7 +32,7 @@ arena_grow(struct arena *a, size_t need)
 	size_t		    size = a->chunk ? MIN_OF(a->chunk->size * 2, (size_t)CHUNK_MAX) : CHUNK_FIRST;
 	struct arena_chunk *c;
 
-	if (need > a->limit)
+	if (a->limit < sizeof(*c) || need > a->limit - sizeof(*c))
 		return false;
 	if (size < need + sizeof(*c))
 		size = need + sizeof(*c);
