@@ -499,7 +499,7 @@ later(struct reactor_hook *hook)
 		try_to_close(s);
 		return;
 	}
-	if (!s->paused)
+	if (!s->paused && !s->end_told)
 		show_held(s);
 	if (s->state != STREAM_OPEN)
 		return; /* closed while it was shown: this hook is asked for again */

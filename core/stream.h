@@ -37,8 +37,9 @@ enum {
 struct stream_handlers {
 	/* Bytes arrived; returns how many were consumed, 0..bytes.len. */
 	size_t (*read)(struct stream *s, struct span bytes);
-	/* The peer will send no more (result 0), or the connection failed (negative errno).  Once.
-	 * Unconsumed bytes stay unconsumed.  The stream is still open for writing when 0. */
+	/* The peer will send no more (result 0), or the connection failed (negative errno).  Once, and not while
+	 * paused; `read` is not called any more.  The stream is still open for writing when 0: should that fail
+	 * later, stream_write() says -EPIPE and `sent` stays away, so whoever waits for it has a deadline. */
 	void (*ended)(struct stream *s, int result);
 	/* All that was written, copied and borrowed, has been taken by the kernel.  May be NULL. */
 	void (*sent)(struct stream *s);
