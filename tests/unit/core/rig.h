@@ -178,8 +178,14 @@ rig_pair(int ends[2])
 	io_connect(rig_io, &connected->connect, ends[0], &at);
 	ck_assert_int_eq(rig_end(connected), 0);
 	RIG_UNTIL(accepted->reports);
+	while (accepted->result < 0) { /* the contract allows it to end before anybody came */
+		unsigned before = accepted->reports;
+
+		ck_assert(accepted->result == -ENOBUFS || accepted->result == -ECANCELED);
+		io_accept(rig_io, &accepted->op, listener);
+		RIG_UNTIL(accepted->reports > before);
+	}
 	ends[1] = accepted->result;
-	ck_assert_int_ge(ends[1], 0);
 	io_cancel(rig_io, &accepted->op);
 	(void)rig_end(accepted);
 	io_close(rig_io, listener);
