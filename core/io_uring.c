@@ -201,6 +201,7 @@ open_buffers(struct io *io, const char **why)
 }
 
 static void watch_event_fd(struct io *io);
+static unsigned drain(struct io *io);
 
 static void
 woken(struct io_op *op, const struct io_event *event)
@@ -277,6 +278,10 @@ let_go(struct io *io)
 
 	(void)io_uring_submit(&io->ring); /* what the kernel refuses now nobody could start again */
 	(void)io_uring_register_sync_cancel(&io->ring, &all); /* nothing in flight is an error, and the usual case */
+	/* Nobody hears of operations any more, but a waking that failed still has its other way. */
+	do
+		(void)drain(io);
+	while (io_uring_cq_ready(&io->ring));
 }
 
 void
