@@ -198,6 +198,10 @@ int MUST_CHECK io_lock(int directory, const char *name);
 int MUST_CHECK io_directory_list(int directory, int (*visit)(void *arg, const char *name), void *arg);
 /* Size in octets of an open file, or -errno. */
 int64_t io_file_size(int fd);
+/* A regular file: an appending write of any size stays in one piece beside those of others.  A pipe or a socket
+ * promises that for IO_PIPE_WHOLE octets. */
+bool io_is_file(int fd);
+enum { IO_PIPE_WHOLE = 4096 };
 /* Whole small file into a fresh NUL-terminated block that the caller frees; -EFBIG beyond max. */
 int MUST_CHECK io_file_slurp(const char *path, size_t max, char **out, size_t *out_len);
 /* The machine's own name, as its administrator set it: any text, ended by NUL.  0, or -errno when there is no room. */

@@ -138,6 +138,14 @@ io_file_size(int fd)
 	return fstat(fd, &st) < 0 ? -errno : (int64_t)st.st_size;
 }
 
+bool
+io_is_file(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 int
 io_file_slurp(const char *path, size_t max, char **out, size_t *out_len)
 {

@@ -28,6 +28,7 @@ struct log_buffer {
 struct log {
 	struct io	 *io;
 	int		  fd, next_fd; /* next_fd: for the next write; the same unless reopened */
+	bool		  fd_is_file;
 	enum log_format	  format;
 	enum log_level	  level;
 	struct log_buffer filling, flying;
@@ -370,10 +371,27 @@ log_write(struct log *log, enum log_level level, const char *event, const struct
 	b->lines++;
 }
 
+/* Cores share a pipe, and it tears what is longer than this where it happens to be full: so lines go whole. */
+static size_t
+whole_lines(const char *lines, size_t len)
+{
+	const char *end;
+
+	if (len <= IO_PIPE_WHOLE)
+		return len;
+	end = memrchr(lines, '\n', IO_PIPE_WHOLE);
+	if (end == NULL)
+		end = memchr(lines, '\n', len);
+	return end ? (size_t)(end - lines) + 1 : len;
+}
+
 static void
 write_on(struct log *log)
 {
-	log->iov = (struct iovec){ log->flying.data + log->flown, log->flying.len - log->flown };
+	const char *data = log->flying.data + log->flown;
+	size_t	    len = log->flying.len - log->flown;
+
+	log->iov = (struct iovec){ (char *)(uintptr_t)data, log->fd_is_file ? len : whole_lines(data, len) };
 	io_write(log->io, &log->write, log->fd, &log->iov, 1, 0, IO_WRITE_APPEND);
 }
 
@@ -395,6 +413,13 @@ written(struct io_op *op, const struct io_event *event)
 	log->flying.len = 0;
 	log->flying.lines = log->flying.reported = 0;
 	log_flush(log);
+}
+
+static void
+use(struct log *log, int fd)
+{
+	log->fd = fd;
+	log->fd_is_file = io_is_file(fd);
 }
 
 /* A write that stopped inside a line has spoilt that one; it must not spoil the next. */
@@ -421,7 +446,8 @@ log_flush(struct log *log)
 	log->filling = log->flying;
 	log->flying = full;
 	log->flown = 0;
-	log->fd = log->next_fd;
+	if (log->fd != log->next_fd)
+		use(log, log->next_fd);
 	write_on(log);
 }
 
@@ -435,7 +461,8 @@ log_new(struct io *io, int fd, enum log_format format, enum log_level level)
 	if (log == NULL)
 		return NULL;
 	log->io = io;
-	log->fd = log->next_fd = fd;
+	log->next_fd = fd;
+	use(log, fd);
 	log->stamp_second = -1;
 	log_configure(log, format, level);
 	io_op_init(&log->write, written);

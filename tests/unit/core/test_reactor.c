@@ -262,6 +262,8 @@ struct member {
 
 static struct member crew[CREW];
 static struct io_net *crew_net;
+static int	      crew_pipe = -1; /* where they log to; -1: to the file */
+static atomic_bool    crew_done;      /* all is said, if not written */
 
 static void
 stop_member(struct io *io, struct io_post *post)
@@ -275,13 +277,14 @@ pass_on(struct io *io, struct io_post *post)
 {
 	struct member *m = CONTAINER_OF(reactor_of(io), struct member, reactor);
 
-	log_info(m->reactor.log, "passed", LOG_UINT("n", ++m->passed));
+	log_error(m->reactor.log, "passed", LOG_UINT("n", ++m->passed));
 	if (m->passed < ROUNDS || m != &crew[CREW - 1]) {
 		io_post_to(io, (io_core(io) + 1) % CREW, post);
 		return;
 	}
 	for (unsigned i = 0; i < CREW; i++)
 		io_post_to(io, i, &crew[i].stop);
+	atomic_store(&crew_done, true);
 }
 
 static void *
@@ -289,9 +292,12 @@ member_run(void *arg)
 {
 	struct member	     *m = arg;
 	struct reactor_params p = { .core = (unsigned)(m - crew), .core_count = CREW, .log_fd = log_fd,
-				    .log_level = LOG_LEVEL_INFO, .memory_max = 1 << 20 };
+				    .log_level = LOG_LEVEL_ERROR /* a stall is no error, and counts no line */,
+				    .memory_max = 1 << 20 };
 	const char	     *why;
 
+	if (crew_pipe >= 0)
+		p.log_fd = crew_pipe;
 	reactor_pin_thread(p.core);
 	INVARIANT(reactor_open(&m->reactor, crew_net, &p, &why) == 0);
 	if (p.core == 0)
@@ -301,11 +307,9 @@ member_run(void *arg)
 	return NULL;
 }
 
-START_TEST(reactors_work_and_stop_together)
+static void
+crew_start(void)
 {
-	char	   *text;
-	size_t	    len, lines = 0, heads = 0;
-
 	crew_net = io_net_new(CREW);
 	for (unsigned i = 0; i < CREW; i++) {
 		io_post_init(&crew[i].baton, pass_on);
@@ -313,20 +317,69 @@ START_TEST(reactors_work_and_stop_together)
 	}
 	for (unsigned i = 0; i < CREW; i++)
 		ck_assert_int_eq(pthread_create(&crew[i].thread, NULL, member_run, &crew[i]), 0);
+}
+
+static void
+crew_join(void)
+{
 	for (unsigned i = 0; i < CREW; i++)
 		ck_assert_int_eq(pthread_join(crew[i].thread, NULL), 0);
 	io_net_free(crew_net);
 	for (unsigned i = 0; i < CREW; i++)
 		ck_assert_uint_eq(crew[i].passed, ROUNDS);
-	/* One file, opened without O_APPEND: no core wrote over another's lines. */
-	ck_assert_int_eq(io_file_slurp(log_name, 4 << 20, &text, &len), 0);
-	for (const char *at = text; *at; at = strchr(at, '\n') + 1) {
+}
+
+/* All lines are there, and each is whole. */
+static void
+check_lines(const char *text)
+{
+	size_t lines = 0, whole = 0;
+
+	for (const char *at = text, *end; (end = strchr(at, '\n')); at = end + 1) {
 		lines++;
-		heads += strncmp(at, "ts=", 3) == 0;
+		whole += strncmp(at, "ts=", 3) == 0 && memmem(at + 3, (size_t)(end - at) - 3, "ts=", 3) == NULL &&
+			 memmem(at, (size_t)(end - at), " event=passed n=", 16) != NULL;
 	}
 	ck_assert_uint_eq(lines, CREW * ROUNDS);
-	ck_assert_uint_eq(heads, lines);
+	ck_assert_uint_eq(whole, lines);
+}
+
+/* One file, opened without O_APPEND: no core writes over another's lines. */
+START_TEST(reactors_work_and_stop_together)
+{
+	char  *text;
+	size_t len;
+
+	crew_start();
+	crew_join();
+	ck_assert_int_eq(io_file_slurp(log_name, 4 << 20, &text, &len), 0);
+	check_lines(text);
 	free(text);
+} END_TEST
+
+/* Nobody reads until the batches have grown far beyond what it takes at once. */
+START_TEST(cores_share_a_pipe_line_by_line)
+{
+	static char text[4 << 20];
+	size_t	    len = 0, lines = 0;
+	int	    ends[2];
+
+	ck_assert_int_eq(pipe(ends), 0);
+	ck_assert_int_ge(fcntl(ends[1], F_SETPIPE_SZ, 4096), 0);
+	crew_pipe = ends[1];
+	crew_start();
+	while (!atomic_load(&crew_done))
+		(void)sched_yield();
+	while (lines < CREW * ROUNDS) {
+		ssize_t n = read(ends[0], text + len, 3000);
+
+		ck_assert_int_gt(n, 0);
+		for (const char *end = text + len + n, *at = text + len; (at = memchr(at, '\n', (size_t)(end - at))); at++)
+			lines++;
+		len += (size_t)n;
+	}
+	crew_join();
+	check_lines(text);
 } END_TEST
 
 START_TEST(a_thread_is_pinned_to_one_processor)
@@ -356,6 +409,7 @@ main(void)
 	tcase_add_test(cases[0], a_stall_is_counted_and_logged);
 	tcase_add_test(cases[0], counters_are_shown_by_group);
 	tcase_add_test(cases[1], reactors_work_and_stop_together);
+	tcase_add_test(cases[1], cores_share_a_pipe_line_by_line);
 	tcase_add_test(cases[1], a_thread_is_pinned_to_one_processor);
 	return rig_run("core/reactor", cases, COUNT_OF(cases));
 }
