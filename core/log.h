@@ -5,8 +5,10 @@
  *	log_info(&r->log, "accepted", LOG_ID("id", m->id), LOG_SPAN("from", from), LOG_UINT("size", n));
  *
  * A line is formatted into the core's own buffer and leaves with the next turn by one asynchronous
- * write, so logging never waits.  When the buffer is full because the file does not take it, whole lines are
- * dropped and counted, and the count is logged when writing works again (log.dropped).
+ * write, so logging never waits.  Cores may share a descriptor: a file takes whole batches, a pipe or a
+ * socket whole lines of up to IO_PIPE_WHOLE octets together.  When the buffer is full because the
+ * descriptor does not take it, whole lines are dropped and counted, and the count is logged when writing
+ * works again (log-dropped).
  *
  * Event names are stable and listed in docs/operations.md.  Text from outside is escaped: no control
  * character, no invalid UTF-8, no line end ever reaches the file raw; values are cut at LOG_VALUE_MAX.

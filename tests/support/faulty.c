@@ -67,7 +67,7 @@ faulty_count(void)
 	return faults()->count;
 }
 
-/* --- what shall happen -------------------------------------------------------------------------------------- */
+/* --- what shall happen ---------------------------------------------------------------------------- */
 
 static unsigned
 chance(unsigned below)
@@ -160,7 +160,7 @@ cut(struct detour *d, const struct iovec *iov, unsigned iov_count)
 	return used;
 }
 
-/* --- in the way of the seam ------------------------------------------------------------------------------------ */
+/* --- in the way of the seam ----------------------------------------------------------------------- */
 
 /* Declares what the linker calls the seam's function and our own. */
 #define WRAP(name, ...)                                                                            \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the programs of this folder share: a seam on the real ring, an operation that keeps what it was told, and the end
- * of main().  A kernel that refuses io_uring skips the program (exit 77).
+ * What the programs of this folder share: a seam on the real ring, an operation that keeps what it was told, and
+ * the end of main().  A kernel that refuses io_uring skips the program (exit 77).
  */
 #ifndef TESTS_UNIT_CORE_RIG_H
 #define TESTS_UNIT_CORE_RIG_H
@@ -42,7 +42,7 @@ rig_open(void)
 	rig_open_with(256, 64, 4096);
 }
 
-/* --- an operation under observation --------------------------------------------------------------------- */
+/* --- an operation under observation --------------------------------------------------------------- */
 
 struct seen {
 	union {
@@ -140,7 +140,7 @@ rig_end(struct seen *s)
 	return s->result;
 }
 
-/* --- sockets ------------------------------------------------------------------------------------------------ */
+/* --- sockets -------------------------------------------------------------------------------------- */
 
 static inline struct endpoint
 rig_loopback(void)
@@ -191,7 +191,7 @@ rig_pair(int ends[2])
 	io_close(rig_io, listener);
 }
 
-/* --- main --------------------------------------------------------------------------------------------------- */
+/* --- main ----------------------------------------------------------------------------------------- */
 
 static inline int
 rig_run(const char *name, TCase *const *cases, size_t count)

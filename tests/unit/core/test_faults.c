@@ -153,7 +153,7 @@ START_TEST(a_log_that_cannot_write_counts)
 	ck_assert_int_eq(unlink(name), 0);
 } END_TEST
 
-/* --- the tool itself ------------------------------------------------------------------------------------------------- */
+/* --- the tool itself ------------------------------------------------------------------------------ */
 
 START_TEST(the_planned_operation_fails_and_no_other)
 {

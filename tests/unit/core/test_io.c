@@ -49,7 +49,7 @@ is_open(int fd)
 	return fcntl(fd, F_GETFD) >= 0;
 }
 
-/* --- connections --------------------------------------------------------------------------------------------- */
+/* --- connections ---------------------------------------------------------------------------------- */
 
 START_TEST(accept_reports_each_and_ends_once)
 {
@@ -80,7 +80,7 @@ START_TEST(accept_reports_each_and_ends_once)
 
 START_TEST(connecting_to_nobody_is_refused)
 {
-	struct endpoint at = rig_loopback();
+	struct endpoint at = rig_loopback(), from = at;
 	struct sockaddr_storage address;
 	socklen_t	len = endpoint_to_sockaddr(&at, &address);
 	int		holder = socket(AF_INET, SOCK_STREAM, 0), fd; /* has the port and does not listen */
@@ -88,7 +88,7 @@ START_TEST(connecting_to_nobody_is_refused)
 
 	ck_assert_int_eq(bind(holder, (struct sockaddr *)&address, len), 0);
 	ck_assert_int_eq(io_local(holder, &at), 0);
-	fd = io_socket(rig_io, IO_STREAM, &at, &(struct endpoint){ .ip = { [10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1 } });
+	fd = io_socket(rig_io, IO_STREAM, &at, &from);
 	ck_assert_int_ge(fd, 0);
 	io_connect(rig_io, &c->connect, fd, &at);
 	ck_assert_int_eq(rig_end(c), -ECONNREFUSED);
@@ -148,7 +148,7 @@ START_TEST(accept_ends_when_descriptors_are_out)
 	ck_assert_uint_eq(a->ends, 1);
 } END_TEST
 
-/* --- bytes ----------------------------------------------------------------------------------------------------- */
+/* --- bytes ---------------------------------------------------------------------------------------- */
 
 START_TEST(receive_reports_many_times_and_ends_once)
 {
@@ -332,7 +332,7 @@ START_TEST(sending_to_who_is_gone_is_an_error_and_no_signal)
 	free(whole.iov_base);
 } END_TEST
 
-/* --- datagrams --------------------------------------------------------------------------------------------------- */
+/* --- datagrams ------------------------------------------------------------------------------------ */
 
 static int
 datagram_socket(struct endpoint *at)
@@ -407,7 +407,7 @@ START_TEST(a_datagram_to_a_closed_port_is_refused)
 	(void)rig_end(s);
 } END_TEST
 
-/* --- sockets with paths -------------------------------------------------------------------------------------------- */
+/* --- sockets with paths --------------------------------------------------------------------------- */
 
 START_TEST(path_sockets)
 {
@@ -450,7 +450,7 @@ START_TEST(path_sockets)
 	ck_assert_int_eq(rig_end(c), -ENOENT);
 } END_TEST
 
-/* --- cancelling ------------------------------------------------------------------------------------------------------ */
+/* --- cancelling ----------------------------------------------------------------------------------- */
 
 enum { WAITS_ACCEPT, WAITS_RECV, WAITS_SEND, WAITS_READ, WAITS_WRITE, WAITS_COUNT };
 enum { CANCEL_UNSUBMITTED, CANCEL_IN_FLIGHT, CANCEL_TWICE, CANCEL_WHILE_IT_ENDS, CANCEL_COUNT };
@@ -609,7 +609,7 @@ START_TEST(a_connect_without_answer_can_be_cancelled)
 	}
 } END_TEST
 
-/* --- more than fits -------------------------------------------------------------------------------------------------- */
+/* --- more than fits ------------------------------------------------------------------------------- */
 
 static unsigned ended;
 
@@ -681,7 +681,7 @@ START_TEST(accept_outlives_an_overflow_of_completions)
 	RIG_UNTIL(accepted == COUNT);
 } END_TEST
 
-/* --- the seam itself --------------------------------------------------------------------------------------------------- */
+/* --- the seam itself ------------------------------------------------------------------------------ */
 
 START_TEST(closing_the_seam_closes_what_was_given_to_it)
 {

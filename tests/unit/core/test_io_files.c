@@ -43,8 +43,9 @@ open_file(const char *name, int flags)
 static int
 write_text(int fd, const char *text, uint64_t offset, unsigned flags)
 {
+	char	    *bytes = (char *)(uintptr_t)text;
 	size_t	     half = strlen(text) / 2;
-	struct iovec iov[2] = { { (char *)(uintptr_t)text, half }, { (char *)(uintptr_t)text + half, strlen(text) - half } };
+	struct iovec iov[2] = { { bytes, half }, { bytes + half, strlen(text) - half } };
 	struct seen *s = rig_seen();
 
 	io_write(rig_io, &s->op, fd, iov, 2, offset, flags);
@@ -64,7 +65,7 @@ check_file(const char *name, const char *want)
 	free(text);
 }
 
-/* --- the ring --------------------------------------------------------------------------------------------------- */
+/* --- the ring ------------------------------------------------------------------------------------- */
 
 START_TEST(open_makes_private_descriptors)
 {
@@ -182,7 +183,7 @@ START_TEST(allocating_reserves)
 	ck_assert_int_lt(rig_end(s), 0);
 } END_TEST
 
-/* --- the helpers of the start -------------------------------------------------------------------------------------- */
+/* --- the helpers of the start --------------------------------------------------------------------- */
 
 START_TEST(directories_are_made_with_those_above)
 {

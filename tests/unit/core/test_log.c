@@ -73,7 +73,7 @@ reported(const char *all)
 	return sum;
 }
 
-/* --- is it JSON (RFC 8259)?  As much of it as a line of the log may use ------------------------------------------- */
+/* --- is it JSON (RFC 8259)?  As much of it as a line of the log may use --------------------------- */
 
 static const char *
 skip_string(const char *at)
@@ -138,7 +138,7 @@ is_json_line(const char *at)
 	}
 }
 
-/* --- values --------------------------------------------------------------------------------------------------------- */
+/* --- values --------------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *label, *value, *logfmt, *json;
@@ -236,7 +236,7 @@ START_TEST(levels)
 	log_error(NULL, "nowhere", LOG_UINT("n", 5)); /* before there is a log */
 } END_TEST
 
-/* --- edges --------------------------------------------------------------------------------------------------------- */
+/* --- edges ---------------------------------------------------------------------------------------- */
 
 START_TEST(long_values_are_cut_between_characters)
 {

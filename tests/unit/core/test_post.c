@@ -60,7 +60,7 @@ open_core(unsigned index)
 	return io;
 }
 
-/* --- there and back ------------------------------------------------------------------------------------------- */
+/* --- there and back ------------------------------------------------------------------------------- */
 
 static void carry(struct io *io, struct io_post *post);
 
@@ -197,7 +197,7 @@ START_TEST(every_post_arrives_once_and_in_order)
 			ck_assert_uint_eq(cores[i].expected[j], crowd_cases[_i].each);
 } END_TEST
 
-/* --- last words ------------------------------------------------------------------------------------------------- */
+/* --- last words ----------------------------------------------------------------------------------- */
 
 static atomic_uint turns;
 static bool	   heard;
@@ -250,7 +250,7 @@ START_TEST(last_words_are_heard)
 	ck_assert_uint_eq(atomic_load(&wrongs), 0);
 } END_TEST
 
-/* --- one core ----------------------------------------------------------------------------------------------------- */
+/* --- one core ------------------------------------------------------------------------------------- */
 
 static unsigned runs;
 

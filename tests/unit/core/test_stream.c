@@ -136,7 +136,7 @@ on_closed(struct stream *s)
 
 static const struct stream_handlers handlers = { on_read, on_ended, on_sent, on_closed };
 
-/* --- around each test ------------------------------------------------------------------------------------------------ */
+/* --- around each test ----------------------------------------------------------------------------- */
 
 static void
 open_with(unsigned buffer_count, unsigned buffer_size)
@@ -231,7 +231,7 @@ far_take(size_t *got)
 	return true;
 }
 
-/* --- reading --------------------------------------------------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *label;
@@ -363,7 +363,7 @@ START_TEST(a_paused_stream_hears_of_the_end_later)
 	close_user(u);
 } END_TEST
 
-/* --- writing --------------------------------------------------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------------------------------- */
 
 START_TEST(copies_and_borrowed_pieces_keep_their_order)
 {
@@ -450,7 +450,7 @@ START_TEST(a_large_piece_reaches_a_slow_reader)
 	free(large);
 } END_TEST
 
-/* --- ending ---------------------------------------------------------------------------------------------------------- */
+/* --- ending --------------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *label;
@@ -575,7 +575,7 @@ START_TEST(closing_is_possible_anywhere)
 	free(u);
 } END_TEST
 
-/* --- two of them, at random --------------------------------------------------------------------------------------------- */
+/* --- two of them, at random ----------------------------------------------------------------------- */
 
 enum { PAIRS = 4, STEPS = 3000, SEEDS = 6 };
 
