@@ -15,7 +15,7 @@ enum {
 	SERVER_LOGGED_MAX = 100,     /* refusals logged of one session; the rest is counted in its last line */
 	SERVER_RATE_AFTER_MS = 60000, /* the least rate of text counts from then on */
 	SERVER_RATE_LOOK_MS = 5000,  /* between two looks at the rate */
-	TRANSACTION_ARENA_MAX = 8 << 20, /* octets of envelope; beyond: 452 4.5.3 */
+	TRANSACTION_ARENA_MAX = 8 << 20, /* octets of envelope; beyond: 452 4.3.1 */
 	TRANSACTION_RECIPIENTS_FIRST = 4, /* room for so many at once; it doubles */
 };
 

@@ -99,19 +99,25 @@ grow(struct transaction *t)
 
 /* <Postmaster> has no domain of its own (RFC 5321 section 4.5.1): ours it is. */
 static struct span
-address_of(struct transaction *t, const struct smtp_path *path, struct span hostname)
+address_of(const struct smtp_path *path, struct span hostname, char room[static SMTP_PATH_MAX])
 {
-	char *text;
+	size_t local = path->local.len;
 
-	if (path->domain.len)
-		return arena_copy(&t->arena, path->mailbox);
-	text = arena_alloc(&t->arena, path->local.len + 1 + hostname.len);
-	if (text == NULL)
-		return (struct span){ 0 };
-	memcpy(text, path->local.data, path->local.len);
-	text[path->local.len] = '@';
-	memcpy(text + path->local.len + 1, hostname.data, hostname.len);
-	return span_make(text, path->local.len + 1 + hostname.len);
+	if (path->domain.len || local + 1 + hostname.len > SMTP_PATH_MAX)
+		return path->mailbox;
+	memcpy(room, path->local.data, local);
+	room[local] = '@';
+	memcpy(room + local + 1, hostname.data, hostname.len);
+	return span_make(room, local + 1 + hostname.len);
+}
+
+static bool
+is_there(const struct transaction *t, struct span address, uint32_t mark)
+{
+	for (uint32_t i = 0; i < t->envelope.recipient_count; i++)
+		if (t->marks[i] == mark && span_equal(t->envelope.recipients[i].address, address))
+			return true;
+	return false;
 }
 
 enum server_answer
@@ -119,19 +125,21 @@ transaction_add(struct transaction *t, const struct smtp_command *rcpt, struct s
 {
 	struct envelope		 *e = &t->envelope;
 	struct envelope_recipient r = { .notify = (uint8_t)rcpt->rcpt.notify };
-	uint32_t		  mark;
+	char			  room[SMTP_PATH_MAX];
+	struct span		  address = address_of(&rcpt->path, hostname, room);
+	uint32_t		  mark = crc32c(0, address.data, address.len);
 
 	if (e->recipient_count >= recipients_max)
 		return ANSWER_RECIPIENTS;
-	r.address = address_of(t, &rcpt->path, hostname);
-	if (r.address.data == NULL)
+	if (is_there(t, address, mark))
+		return ANSWER_RECIPIENT_OK;
+	/* What an earlier recipient took in vain is paid first: who is refused and asks again makes nothing grow. */
+	if (!charge(t))
 		return ANSWER_ENVELOPE_MEMORY;
-	mark = crc32c(0, r.address.data, r.address.len);
-	for (uint32_t i = 0; i < e->recipient_count; i++)
-		if (t->marks[i] == mark && span_equal(e->recipients[i].address, r.address))
-			return ANSWER_RECIPIENT_OK;
+	r.address = arena_copy(&t->arena, address);
 	r.orcpt = arena_copy(&t->arena, rcpt->rcpt.orcpt);
-	if (r.orcpt.data == NULL || (e->recipient_count == t->capacity && !grow(t)) || !charge(t))
+	if (r.address.data == NULL || r.orcpt.data == NULL || (e->recipient_count == t->capacity && !grow(t)) ||
+	    !charge(t))
 		return ANSWER_ENVELOPE_MEMORY;
 	t->marks[e->recipient_count] = mark;
 	e->recipients[e->recipient_count++] = r;
