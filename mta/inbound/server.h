@@ -88,7 +88,7 @@ void server_reset(struct server *s);
 
 void server_line(struct server *s, struct span line, bool more_behind);
 
-void   server_data_begin(struct server *s, bool talked_ahead);
+void   server_data_begin(struct server *s);
 size_t server_data_text(struct server *s, struct span bytes);
 void   server_bdat_begin(struct server *s, uint64_t size, bool last);
 size_t server_bdat_chunk(struct server *s, struct span bytes);

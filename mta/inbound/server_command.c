@@ -179,6 +179,13 @@ verb_quit(struct server *s, const struct smtp_command *c)
 }
 
 static void
+verb_data(struct server *s, const struct smtp_command *c)
+{
+	(void)c;
+	server_data_begin(s);
+}
+
+static void
 verb_bdat(struct server *s, const struct smtp_command *c)
 {
 	server_bdat_begin(s, c->bdat.size, c->bdat.last);
@@ -198,14 +205,14 @@ enum {
 };
 
 static const struct {
-	verb_handler *run; /* NULL: DATA, which wants to know what follows it */
-	unsigned      in;  /* states */
+	verb_handler *run;
+	unsigned      in; /* states */
 } verbs[SMTP_VERB_COUNT] = {
 	[SMTP_VERB_EHLO] = { verb_ehlo, ANY },
 	[SMTP_VERB_HELO] = { verb_helo, ANY },
 	[SMTP_VERB_MAIL] = { verb_mail, IN(READY) },
 	[SMTP_VERB_RCPT] = { verb_rcpt, IN(MAIL) | IN(RCPT) },
-	[SMTP_VERB_DATA] = { NULL, IN(RCPT) },
+	[SMTP_VERB_DATA] = { verb_data, IN(RCPT) },
 	[SMTP_VERB_BDAT] = { verb_bdat, ANY }, /* its octets come, whatever we think of them */
 	[SMTP_VERB_RSET] = { verb_rset, ANY },
 	[SMTP_VERB_NOOP] = { verb_noop, ANY },
@@ -247,6 +254,16 @@ server_line(struct server *s, struct span line, bool more_behind)
 			server_end(s, ANSWER_HANG_UP);
 		return;
 	}
+	/*
+	 * DATA is the last of a pipelined group (RFC 2920 section 3.1).  What stands behind it is either text, or commands
+	 * of a peer that believes DATA failed: there is no safe guess, and least of all when DATA is refused.
+	 */
+	if (c.verb == SMTP_VERB_DATA && more_behind) {
+		server_refuse(s, ANSWER_TALKED_AHEAD, span_of(smtp_verb_name(c.verb)));
+		if (s->state != SERVER_ENDING)
+			server_end(s, ANSWER_HANG_UP);
+		return;
+	}
 	if (c.verb < SMTP_VERB_COUNT && !(verbs[c.verb].in & (1u << s->state))) {
 		server_refuse(s, out_of_order(s, c.verb), span_of(smtp_verb_name(c.verb)));
 		return;
@@ -259,8 +276,5 @@ server_line(struct server *s, struct span line, bool more_behind)
 			server_end(s, ANSWER_HANG_UP);
 		return;
 	}
-	if (c.verb == SMTP_VERB_DATA)
-		server_data_begin(s, more_behind);
-	else
-		verbs[c.verb].run(s, &c);
+	verbs[c.verb].run(s, &c);
 }

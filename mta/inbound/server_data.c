@@ -205,23 +205,13 @@ open_text(struct server *s)
 /* --- DATA ---------------------------------------------------------------------------------------------------- */
 
 void
-server_data_begin(struct server *s, bool talked_ahead)
+server_data_begin(struct server *s)
 {
 	struct transaction *t = s->transaction;
 	enum server_answer  a;
 
 	if (t->envelope.flags & ENVELOPE_BINARY) {
 		server_refuse(s, ANSWER_NEEDS_BDAT, t->envelope.sender);
-		return;
-	}
-	/*
-	 * DATA is the last of a pipelined group (RFC 2920 section 3.1).  What stands behind it is either text, or commands
-	 * of a peer that believes DATA failed: there is no safe guess.
-	 */
-	if (talked_ahead) {
-		server_refuse(s, ANSWER_TALKED_AHEAD, t->envelope.sender);
-		if (s->state != SERVER_ENDING)
-			server_end(s, ANSWER_HANG_UP);
 		return;
 	}
 	a = open_text(s);

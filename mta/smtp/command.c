@@ -173,19 +173,24 @@ smtp_verb_name(enum smtp_verb verb)
 	return verb < SMTP_VERB_COUNT ? verbs[verb].word.data : "?";
 }
 
-/* Browsers can be made to send mail commands in the body of a request; the first line gives them away. */
+/*
+ * Browsers can be made to send mail commands in the body of a request; the first line gives them away.  A word that ends in
+ * a colon is a field of a header: somebody's text is coming, whether by HTTP or behind a DATA that was refused, and nothing
+ * in it may be obeyed.
+ */
 static bool
 is_foreign(struct span word)
 {
 	static const struct span words[] = {
 		{ "GET", 3 },	 { "POST", 4 },	   { "HEAD", 4 },   { "PUT", 3 },  { "DELETE", 6 },
 		{ "OPTIONS", 7 }, { "CONNECT", 7 }, { "TRACE", 5 }, { "PATCH", 5 }, { "PRI", 3 },
-		{ "Host:", 5 },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(words); i++)
 		if (span_equal_nocase(word, words[i]))
 			return true;
+	if (word.len > 1 && word.data[word.len - 1] == ':')
+		return true;
 	return word.len && (word.data[0] == 0x16 || (unsigned char)word.data[0] == 0x80); /* TLS, SSLv2 */
 }
 

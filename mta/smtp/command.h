@@ -80,7 +80,8 @@ struct smtp_command {
 };
 
 /*
- * line: without CRLF; the spans of *out borrow from it.  FOREIGN: some other protocol, HTTP for one, is talking: hang up.
+ * line: without CRLF; the spans of *out borrow from it.  FOREIGN: some other protocol, HTTP for one, is talking, or
+ * a message without an envelope: hang up.
  * Accepted beyond the grammar, because it is met and harmless: spaces after "FROM:", and behind the last argument.
  */
 enum smtp_command_result MUST_CHECK smtp_command_parse(struct span line, struct smtp_command *out);

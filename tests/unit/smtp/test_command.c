@@ -51,6 +51,9 @@ static const struct {
 	{ "unknown verb", "XYZZY", SMTP_COMMAND_UNKNOWN, SMTP_VERB_COUNT },
 	{ "empty line", "", SMTP_COMMAND_UNKNOWN, SMTP_VERB_COUNT },
 	{ "HTTP", "POST / HTTP/1.1", SMTP_COMMAND_FOREIGN, SMTP_VERB_COUNT },
+	{ "HTTP, header", "Host: mx.example", SMTP_COMMAND_FOREIGN, SMTP_VERB_COUNT },
+	{ "text of a message", "Subject: hello", SMTP_COMMAND_FOREIGN, SMTP_VERB_COUNT },
+	{ "a colon alone", ": x", SMTP_COMMAND_UNKNOWN, SMTP_VERB_COUNT },
 	{ "TLS", "\x16\x03\x01", SMTP_COMMAND_FOREIGN, SMTP_VERB_COUNT },
 };
 
