@@ -252,10 +252,14 @@ take_line(struct server *s, struct span bytes)
 		return used;
 	s->since_ns = server_now(s);
 	inbound_count(s->inbound, INBOUND_COMMANDS, 1);
-	if (result == SMTP_LINE_OK)
+	if (result == SMTP_LINE_OK) {
 		server_line(s, line, used < bytes.len);
-	else
-		server_refuse(s, (enum server_answer)wrong[result], SPAN_LITERAL(""));
+		return used;
+	}
+	server_refuse(s, (enum server_answer)wrong[result], SPAN_LITERAL(""));
+	/* He may have meant several lines, or a BDAT: where his next command begins is anybody's guess. */
+	if (result != SMTP_LINE_TOO_LONG && s->state != SERVER_ENDING)
+		server_end(s, ANSWER_HANG_UP);
 	return used;
 }
 
