@@ -120,13 +120,23 @@ may_send_to(const struct server *s, const struct smtp_path *path)
 	return !path->literal && settings_accepts(s->settings, path->domain);
 }
 
+/* RFC 6533 section 3: an ORCPT in plain UTF-8 is for internationalised mail only. */
+static bool
+needs_smtputf8(const struct smtp_command *c)
+{
+	for (size_t i = 0; i < c->rcpt.orcpt.len; i++)
+		if ((unsigned char)c->rcpt.orcpt.data[i] >= 0x80)
+			return true;
+	return c->path.utf8;
+}
+
 static void
 verb_rcpt(struct server *s, const struct smtp_command *c)
 {
 	struct transaction *t = s->transaction;
 	enum server_answer  a;
 
-	if (c->path.utf8 && !(t->envelope.flags & ENVELOPE_SMTPUTF8))
+	if (needs_smtputf8(c) && !(t->envelope.flags & ENVELOPE_SMTPUTF8))
 		a = ANSWER_NEEDS_SMTPUTF8;
 	else if (!may_send_to(s, &c->path))
 		a = ANSWER_RELAY_DENIED;
