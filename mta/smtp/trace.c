@@ -3,6 +3,8 @@
 
 #include <time.h>
 
+#include "core/utf8.h"
+
 const char *
 smtp_date(int64_t seconds, char buffer[static SMTP_DATE_MAX])
 {
@@ -30,10 +32,11 @@ put(struct out *o, const char *text)
 		*o->at++ = *text;
 }
 
-/* Printable ASCII, and what is above it when the message is internationalised; nothing of `not`. */
+/* Printable ASCII, and UTF-8 when the message is internationalised; nothing of `not`. */
 static void
 put_outside(struct out *o, struct span text, bool utf8, const char *not )
 {
+	utf8 = utf8 && utf8_valid(text);
 	for (size_t i = 0; i < text.len && o->at < o->end; i++) {
 		unsigned char c = (unsigned char)text.data[i];
 		bool	      fine = (c > 32 && c < 127 && strchr(not, c) == NULL) || (c >= 0x80 && utf8);

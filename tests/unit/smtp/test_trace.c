@@ -61,6 +61,34 @@ START_TEST(nothing_is_injected)
 }
 END_TEST
 
+static const struct {
+	const char *label, *helo;
+	bool	    utf8;
+	const char *want;
+} names[] = {
+	{ "plain", "mx.example", true, "from mx.example (" },
+	{ "UTF-8 in a message that may have it", "b\xc3\xbc" "cher.example", true, "from b\xc3\xbc" "cher.example (" },
+	{ "UTF-8 in another", "b\xc3\xbc" "cher.example", false, "from b??cher.example (" },
+	{ "Latin-1 in either", "b\xfc" "cher.example", true, "from b?cher.example (" },
+};
+
+START_TEST(names_fit_the_message)
+{
+	const uint8_t	ip[4] = { 192, 0, 2, 1 };
+	struct endpoint client = endpoint_from_ipv4(ip, 1234);
+	char		buffer[SMTP_TRACE_MAX];
+	size_t		n = smtp_trace_write(&(struct smtp_trace){ .helo = span_of(names[_i].helo),
+								   .client = &client,
+								   .hostname = SPAN_LITERAL("us.example"),
+								   .utf8 = names[_i].utf8,
+								   .id = "06x" },
+					     buffer);
+
+	ck_assert_msg(memmem(buffer, n, names[_i].want, strlen(names[_i].want)) != NULL, "%s: %.*s",
+		      names[_i].label, (int)n, buffer);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -69,5 +97,6 @@ main(void)
 	tcase_add_test(tc, date_is_rfc5322);
 	tcase_add_test(tc, field_is_whole);
 	tcase_add_test(tc, nothing_is_injected);
+	tcase_add_loop_test(tc, names_fit_the_message, 0, COUNT_OF(names));
 	return run_case("smtp/trace", tc);
 }
