@@ -5,6 +5,8 @@
  * What is wrong with a command line by itself is said by mta/smtp/command.h.
  *
  *	X(id, code, enhanced status code (RFC 3463), word, text)
+ *
+ * 221 and 421 have our name in front of the text (RFC 5321 section 4.2.2).
  */
 #ifndef MTA_INBOUND_ANSWERS_H
 #define MTA_INBOUND_ANSWERS_H
@@ -18,7 +20,7 @@
 	X(RECIPIENT_OK, 250, "2.1.5", "recipient_ok", "Ok")                                                             \
 	X(HELP, 214, "2.0.0", "help", "Commands: EHLO HELO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT; RFC 5321")     \
 	X(BYE, 221, "2.0.0", "bye", "Bye")                                                                              \
-	X(VRFY, 252, "2.5.2", "vrfy", "Cannot tell; send it mail and see")                                              \
+	X(VRFY, 252, "2.0.0", "vrfy", "Cannot tell; send it mail and see")                                              \
 	X(SEND_TEXT, 354, NULL, "send_text", "End with CRLF.CRLF")                                                      \
 	/* the session */                                                                                               \
 	X(TOO_MANY, 421, "4.3.2", "sessions_max", "Too many sessions, come back later")                                 \
@@ -37,7 +39,6 @@
 	X(NUL, 500, "5.5.2", "nul_in_command", "NUL in a command")                                                      \
 	X(HELLO_FIRST, 503, "5.5.1", "hello_first", "EHLO first")                                                       \
 	X(SENDER_FIRST, 503, "5.5.1", "sender_first", "MAIL first")                                                     \
-	X(RECIPIENT_FIRST, 503, "5.5.1", "recipient_first", "RCPT first")                                               \
 	X(NO_RECIPIENTS, 554, "5.5.1", "no_recipients", "No valid recipients")                                          \
 	X(NESTED, 503, "5.5.1", "nested", "Sender given already")                                                       \
 	X(CHUNKS_BEGUN, 503, "5.5.1", "chunks_begun", "Only BDAT or RSET now")                                          \

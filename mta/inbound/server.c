@@ -43,6 +43,13 @@ server_say(struct server *s, enum server_answer a)
 	const struct server_answer_row *row = &server_answers[a];
 
 	counter_add(&s->inbound->answers[a], 1);
+	if (row->code == 221 || row->code == 421) {
+		char text[SMTP_REPLY_LINE_MAX];
+		int  len = snprintf(text, sizeof(text), "%s %s", s->settings->hostname.data, row->text);
+
+		server_reply(s, row->code, row->enhanced, span_make(text, MIN_OF((size_t)len, sizeof(text) - 1)));
+		return;
+	}
 	server_reply(s, row->code, row->enhanced, span_of(row->text));
 }
 
