@@ -146,6 +146,8 @@ void	       io_connect_path(struct io *io, struct io_connect_op *op, int fd, con
 /* Multishot: event->data holds the bytes, result their count; 0 without IO_MORE is the peer's end
  * of stream, or, for a datagram, one empty packet. */
 void io_recv(struct io *io, struct io_op *op, int fd);
+/* The same, once: no more than one receive buffer comes, and nothing further until it is asked for. */
+void io_recv_once(struct io *io, struct io_op *op, int fd);
 
 /* Sends from 1..IO_IOV_MAX pieces; vector and bytes are borrowed until the operation ends. */
 struct io_send_op {

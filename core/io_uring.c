@@ -3,7 +3,7 @@
  * The kernel's side of the seam: one io_uring per core.
  *
  * SINGLE_ISSUER and DEFER_TASKRUN keep completions from interrupting us: the kernel finishes work only
- * when this thread asks in io_turn().  Receives are multishot on one ring of provided buffers, so ten
+ * when this thread asks in io_turn().  Receives take from one ring of provided buffers, so ten
  * thousand idle connections hold no buffer; a buffer goes back when the handler that saw it returns.
  *
  * Mailboxes: a chain per receiving core, pushed by compare-and-swap and taken whole by
@@ -530,6 +530,17 @@ io_recv(struct io *io, struct io_op *op, int fd)
 	struct io_uring_sqe *sqe = begin(io, op, IO_RECV, fd);
 
 	io_uring_prep_recv_multishot(sqe, fd, NULL, 0, 0);
+	sqe->flags |= IOSQE_BUFFER_SELECT;
+	sqe->buf_group = RECV_GROUP;
+	end(sqe, op);
+}
+
+void
+io_recv_once(struct io *io, struct io_op *op, int fd)
+{
+	struct io_uring_sqe *sqe = begin(io, op, IO_RECV, fd);
+
+	io_uring_prep_recv(sqe, fd, NULL, io->recv_size, 0);
 	sqe->flags |= IOSQE_BUFFER_SELECT;
 	sqe->buf_group = RECV_GROUP;
 	end(sqe, op);

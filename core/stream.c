@@ -10,6 +10,10 @@
  *   - `out` exists exactly while bytes wait or are in flight, or the writing end is broken or to be finished.
  *   - the descriptor is closed when receive and send are both idle and no handler of the user is running.
  *
+ * Receives are asked for one by one.  Tried first: multishot, which saves a submission for each, but hands over in one turn
+ * whatever the socket holds (6 MiB by default), and a cancel comes too late for that: a pause bounded nothing.  Now
+ * a paused stream keeps STREAM_PAUSE_AT and one receive buffer at the most.
+ *
  * Sending keeps two batches: one in flight, which must not move, and one that gathers.  A batch is a buffer of copied bytes
  * and a list of pieces; copied pieces are offsets, because the buffer may move while it grows.
  */
@@ -172,7 +176,7 @@ receive(struct stream *s)
 		return;
 	if (s->paused && s->held_len >= STREAM_PAUSE_AT)
 		return;
-	io_recv(s->reactor->io, &s->recv, s->fd);
+	io_recv_once(s->reactor->io, &s->recv, s->fd);
 }
 
 static void
