@@ -93,8 +93,10 @@ smtp_domain_normal(struct span domain, char buffer[static SMTP_DOMAIN_MAX + 1])
 		if (len)
 			memcpy(buffer, made, len + 1);
 		idn2_free(made);
-		if (!smtp_domain_valid(span_make(buffer, len)))
+		if (!smtp_domain_valid(span_make(buffer, len))) {
+			buffer[0] = 0;
 			return none;
+		}
 	}
 	for (size_t i = 0; i < len; i++)
 		if (buffer[i] >= 'A' && buffer[i] <= 'Z')
