@@ -166,6 +166,7 @@ class NextHop:
         return own_address(), 2526
 
     def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)  # wakes accept()
         self.listener.close()
 
     def accept(self):
