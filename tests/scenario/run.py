@@ -34,7 +34,7 @@ not, and mail for ours.test and what is below sub.ours.test is taken from everyb
 A conversation with "cut: everywhere" is held once as it stands, once octet by octet, and then once for each place where a
 packet can be cut in two; the replies must be the same each time.
 
-Behind the last line, when there is no "ledger: open": every message that was accepted was told so to its client, reached
+Behind the last line nothing but the end of the connection may be heard.  When there is no "ledger: open", every message that was accepted was told so to its client, reached
 the next hop once for each recipient, and nothing else did; ringpost ends in order when asked.  Waiting is for events, with
 PATIENCE_S as its bound; nothing here measures time.
 """
@@ -95,7 +95,10 @@ class Run:
             except Failure as e:
                 self.fail(step, e)
         for s in sessions.values():
-            s.hang_up()
+            try:
+                s.end()
+            except Failure as e:
+                self.fail(None, "session %s, behind the last line: %s" % (s.name, e))
         return heard
 
     def hear(self, session, step, heard):

@@ -124,6 +124,17 @@ class Session:
     def hang_up(self):
         self.socket.close()
 
+    def end(self):
+        """Nothing but the end of the connection is left to hear."""
+        if self.socket.fileno() < 0:
+            return
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # done before, or the other side was faster
+        self.hear_end()
+        self.socket.close()
+
     def reset(self):
         self.transcript.append("%s > (resets)" % self.name)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
