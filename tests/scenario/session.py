@@ -21,10 +21,12 @@ def matches(pattern, line):
 
 def wait_until(condition, why):
     end = time.monotonic() + PATIENCE_S
+    pause = 0.0005
     while not condition():
         if time.monotonic() > end:
             raise Failure(why())
-        time.sleep(0.005)
+        time.sleep(pause)
+        pause = min(2 * pause, 0.05)
 
 
 def waiting_octets(local, peer):
