@@ -79,7 +79,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (smtp_mailbox_parse(text, &path) == SMTP_PATH_OK)
 		check_taken(&path);
-	(void)smtp_literal_parse(text, &endpoint);
+	if (smtp_literal_parse(text, &endpoint))
+		INVARIANT(endpoint.port == 0);
 	check_domain(text);
 	free(copy);
 	return 0;
