@@ -16,6 +16,7 @@ enum {
 	SERVER_RATE_AFTER_MS = 60000, /* the least rate of text counts from then on */
 	SERVER_RATE_LOOK_MS = 5000,  /* between two looks at the rate */
 	TRANSACTION_ARENA_MAX = 8 << 20, /* octets of envelope; beyond: 452 4.3.1 */
+	TRANSACTION_HINT_MAX = 32 * 1024, /* octets of memory taken on the word of SIZE=; further ones as text comes */
 	TRANSACTION_RECIPIENTS_FIRST = 4, /* room for so many at once; it doubles */
 };
 

@@ -192,7 +192,8 @@ open_text(struct server *s)
 	smtp_header_begin(&t->header);
 	t->intake.ready = ready;
 	t->intake.done = committed;
-	result = queue_intake_open(s->inbound->core->queue, &t->intake, t->announced);
+	result = queue_intake_open(s->inbound->core->queue, &t->intake,
+				   MIN_OF(t->announced, (uint64_t)TRANSACTION_HINT_MAX));
 	if (result != 0)
 		return transaction_answer(result);
 	(void)id_format(t->intake.id, id);
