@@ -148,7 +148,7 @@ inbound_open(struct mta_core *core, const char **why)
 	return 0;
 }
 
-/* Sessions look for a newer generation when a transaction ends; nothing to do for them here. */
+/* Sessions look for a newer generation when a transaction begins or ends; nothing to do for them here. */
 void
 inbound_reload(struct inbound *in)
 {

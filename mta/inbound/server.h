@@ -83,7 +83,8 @@ void server_refuse(struct server *s, enum server_answer a, struct span about);
 void server_reply(struct server *s, unsigned code, const char *enhanced, struct span text);
 /* An error made outside of the table of answers. */
 void server_refused(struct server *s, unsigned code, const char *why, struct span about);
-/* Forgets the transaction: RSET, EHLO, end of a message.  Not while it commits. */
+/* Forgets the transaction, if there is one, and takes up new settings: RSET, EHLO, MAIL, end of a message.  Not while it
+ * commits. */
 void server_reset(struct server *s);
 
 void server_line(struct server *s, struct span line, bool more_behind);

@@ -79,6 +79,7 @@ verb_mail(struct server *s, const struct smtp_command *c)
 {
 	int disk = queue_refusal(s->inbound->core->queue);
 
+	server_reset(s); /* there is no transaction; the settings may be new since the last one */
 	if (s->messages >= s->settings->transactions_max) {
 		server_end(s, ANSWER_TRANSACTIONS);
 		return;

@@ -68,6 +68,8 @@ class Conversation:
         session = re.fullmatch(r"session (\S+)(?: from (\S+))?", line)
         if word.startswith("set "):
             self.settings[word[4:]] = rest
+        elif word.startswith("reload "):
+            self.steps.append(Step("reload", number, name=word[7:], value=rest))
         elif word == "next hop offers":
             self.offers = rest.split()
         elif word == "next hop says":

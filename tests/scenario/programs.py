@@ -22,20 +22,25 @@ class Ringpost:
 
     def __init__(self, directory, settings):
         self.directory = directory
-        self.settings = settings
+        self.settings = dict(settings)
+        self.next_hop = None
         self.process = None
+        self.reloads = 0
 
     def address(self):
         return own_address(), 2525
 
-    def yaml(self, next_hop):
+    def cores(self):
+        return int(self.settings.get("cores", "2"))
+
+    def write_settings(self):
         values = {
             "hostname": "mx.test",
             "listen": '["%s:%d"]' % self.address(),
-            "cores": "2",
+            "cores": str(self.cores()),
             "relay_networks": '["127.0.0.1/32"]',
             "accept_domains": '["ours.test", ".sub.ours.test"]',
-            "routes": '{"*": "smtp:%s:%d"}' % next_hop,
+            "routes": '{"*": "smtp:%s:%d"}' % self.next_hop,
             "spool.directory": "spool",
             "spool.segment_size": "8 MiB",
             "control.socket": "control.sock",
@@ -46,11 +51,13 @@ class Ringpost:
         for name, value in values.items():
             section, _, key = name.rpartition(".")
             sections[section].append("%s%s: %s" % ("  " if section else "", key, value))
-        return "".join((s + ":\n" if s else "") + "\n".join(lines) + "\n" for s, lines in sorted(sections.items()))
+        with open(os.path.join(self.directory, "ringpost.yaml"), "w", encoding="utf-8") as f:
+            for section, lines in sorted(sections.items()):
+                f.write((section + ":\n" if section else "") + "\n".join(lines) + "\n")
 
     def start(self, next_hop):
-        with open(os.path.join(self.directory, "ringpost.yaml"), "w", encoding="utf-8") as f:
-            f.write(self.yaml(next_hop))
+        self.next_hop = next_hop
+        self.write_settings()
         program = os.path.join(os.environ["RINGPOST_BIN_DIR"], "ringpost")
         with open(os.path.join(self.directory, "stderr"), "wb") as stderr:
             self.process = subprocess.Popen([program, "--config", "ringpost.yaml"], cwd=self.directory,
@@ -81,6 +88,14 @@ class Ringpost:
         """{name of the message: number of its recipients}, as the log has it."""
         return {id: int(count) for id, count in
                 re.findall(r"event=accepted id=(\S+) .* recipients=(\d+)", self.read("log"))}
+
+    def reload(self, name, value):
+        self.settings[name] = value
+        self.write_settings()
+        self.reloads += 1
+        self.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: self.read("log").count("event=reloaded ") >= self.reloads * self.cores(),
+                   lambda: "the settings are not taken over")
 
     def running(self):
         return self.process is not None and self.process.poll() is None

@@ -24,6 +24,7 @@ A file is read from top to bottom.  Each line is one of
     N: pattern              the next hop gets this: MAIL, RCPT, then each line of text behind a |, which ends in \\ when
                             no CRLF ends it; "..." is any number of lines
     L: pattern              the log has a line that contains this
+    reload NAME: VALUE      a setting is changed while ringpost runs (SIGHUP), and all cores have it
     stop                    ringpost is asked to end (SIGTERM)
     stopped                 it has ended, in order
 
@@ -86,6 +87,8 @@ class Run:
                     self.hear(current, step, heard)
                 elif step.kind == "log":
                     self.ringpost.wait_for_log(step.pattern)
+                elif step.kind == "reload":
+                    self.ringpost.reload(step.name, step.value)
                 elif step.kind == "stop":
                     self.ringpost.stop()
                 elif step.kind == "stopped":
