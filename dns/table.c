@@ -1,74 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Chained; doubled when there are as many nodes as slots, never made smaller.  The hash is SipHash-2-4 (Aumasson and
- * Bernstein) of the type, as one word of eight octets, and the name behind it.
+ * Chained; doubled when there are as many nodes as slots, never made smaller.
  */
 #include "dns/table.h"
 
 #include <errno.h>
 
+#include "core/siphash.h"
+
 enum { SLOTS_MIN = 64 };
 
+/* The type stands in front of the name. */
 static uint64_t
-rotate(uint64_t v, unsigned bits)
+hash_of(const struct dns_secret *secret, enum dns_type type, struct span name)
 {
-	return v << bits | v >> (64 - bits);
-}
+	uint8_t  text[sizeof(uint16_t) + DNS_NAME_MAX];
+	uint16_t number = (uint16_t)type;
 
-static void
-sip_round(uint64_t v[4])
-{
-	v[0] += v[1];
-	v[1] = rotate(v[1], 13) ^ v[0];
-	v[0] = rotate(v[0], 32);
-	v[2] += v[3];
-	v[3] = rotate(v[3], 16) ^ v[2];
-	v[0] += v[3];
-	v[3] = rotate(v[3], 21) ^ v[0];
-	v[2] += v[1];
-	v[1] = rotate(v[1], 17) ^ v[2];
-	v[2] = rotate(v[2], 32);
-}
-
-static void
-sip_word(uint64_t v[4], uint64_t word)
-{
-	v[3] ^= word;
-	sip_round(v);
-	sip_round(v);
-	v[0] ^= word;
-}
-
-static uint64_t
-hash_of(const struct dns_secret *secret, uint64_t type, struct span name)
-{
-	uint64_t v[4] = {
-		secret->word[0] ^ UINT64_C(0x736f6d6570736575),
-		secret->word[1] ^ UINT64_C(0x646f72616e646f6d),
-		secret->word[0] ^ UINT64_C(0x6c7967656e657261),
-		secret->word[1] ^ UINT64_C(0x7465646279746573),
-	};
-	uint64_t word, length = name.len + sizeof(type);
-
-	sip_word(v, type);
-	for (; name.len >= sizeof(word); name = span_from(name, sizeof(word))) {
-		memcpy(&word, name.data, sizeof(word));
-		sip_word(v, word);
-	}
-	word = 0;
+	INVARIANT(name.len <= DNS_NAME_MAX);
+	memcpy(text, &number, sizeof(number));
 	if (name.len)
-		memcpy(&word, name.data, name.len);
-	sip_word(v, word | length << 56);
-	v[2] ^= 0xff;
-	for (unsigned i = 0; i < 4; i++)
-		sip_round(v);
-	return v[0] ^ v[1] ^ v[2] ^ v[3];
+		memcpy(text + sizeof(number), name.data, name.len);
+	return siphash(secret->word, text, sizeof(number) + name.len);
 }
 
 struct dns_key
 dns_key_make(const struct dns_secret *secret, struct span name, enum dns_type type)
 {
-	return (struct dns_key){ name, type, hash_of(secret, (uint64_t)type, name) };
+	return (struct dns_key){ name, type, hash_of(secret, type, name) };
 }
 
 int
