@@ -134,6 +134,7 @@ start(struct queue *q)
 	if (!find_room(q, octets))
 		return;
 	wheel_disarm(&q->reactor->wheel, &q->delay);
+	q->current->live++; /* until its items are told: what they stand for counts only then */
 	while (items--) {
 		struct list_node *n = list_take_first(&q->gathering);
 
@@ -151,6 +152,7 @@ start(struct queue *q)
 static void
 tell_all(struct queue *q, struct list *items, int result)
 {
+	q->telling++;
 	for (struct list_node *n; (n = list_take_first(items));) {
 		struct record_item *item = LIST_ENTRY(n, struct record_item, node);
 
@@ -161,6 +163,16 @@ tell_all(struct queue *q, struct list *items, int result)
 			item->done(q, item, result);
 		}
 	}
+	q->telling--;
+}
+
+/* The items of a batch have been told; what they left in the segment keeps it from now on. */
+static void
+batch_told(struct queue *q, struct queue_segment *seg)
+{
+	segment_unpin(seg);
+	segments_sweep(&q->segments);
+	queue_maybe_closed(q);
 }
 
 void
@@ -193,19 +205,21 @@ failed(struct queue *q, int error)
 	tell_all(q, &flown, error);
 	commit_refuse(q, error);
 	segments_want(&q->segments, 1);
+	batch_told(q, seg);
 }
 
 static void
 written(struct io_op *op, const struct io_event *event)
 {
-	struct queue *q = CONTAINER_OF(op, struct queue, write);
-	struct list   flown;
+	struct queue	     *q = CONTAINER_OF(op, struct queue, write);
+	struct queue_segment *seg = q->current;
+	struct list	      flown;
 
 	if (event->result < 0 || (uint64_t)event->result != q->flying_octets) {
 		failed(q, event->result == -ENOSPC ? -ENOSPC : -EIO);
 		return;
 	}
-	q->current->tail += q->flying_octets;
+	seg->tail += q->flying_octets;
 	queue_count(q, QUEUE_COUNT_BATCHES, 1);
 	queue_count(q, QUEUE_COUNT_OCTETS, q->flying_octets);
 	list_init(&flown);
@@ -213,6 +227,7 @@ written(struct io_op *op, const struct io_event *event)
 	/* What gathered meanwhile need not wait for the handlers. */
 	start(q);
 	tell_all(q, &flown, 0);
+	batch_told(q, seg);
 }
 
 /* --- asking -------------------------------------------------------------------------------------------- */
@@ -227,6 +242,7 @@ turn_ended(struct reactor_hook *hook)
 	list_init(&failing);
 	list_splice(&failing, &q->failing);
 	tell_all(q, &failing, -EIO);
+	queue_maybe_closed(q);
 }
 
 static void
@@ -275,5 +291,5 @@ commit_go_on(struct queue *q)
 bool
 commit_idle(const struct queue *q)
 {
-	return list_empty(&q->gathering) && list_empty(&q->failing) && io_op_idle(&q->write);
+	return list_empty(&q->gathering) && list_empty(&q->failing) && io_op_idle(&q->write) && !q->telling;
 }

@@ -35,7 +35,7 @@ read_some(struct io_op *op, const struct io_event *event)
 		read_on(r);
 		return;
 	}
-	r->segment->live--;
+	segment_unpin(r->segment);
 	r->done(r, event->result < 0 ? event->result : 0);
 }
 

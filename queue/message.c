@@ -57,20 +57,13 @@ pieces_add(struct queue_pieces **pieces, struct queue_segment *segment, const st
 	return p;
 }
 
-static void
-unpin(struct queue_segment *segment)
-{
-	INVARIANT(segment->live > 0);
-	segment->live--;
-}
-
 void
 pieces_release(struct queue *q, struct queue_pieces *pieces)
 {
 	if (pieces == NULL)
 		return;
 	for (uint32_t i = 0; i < pieces->count; i++)
-		unpin(pieces->at[i].segment);
+		segment_unpin(pieces->at[i].segment);
 	free(pieces);
 	segments_sweep(&q->segments);
 }
@@ -121,7 +114,7 @@ message_free(struct queue *q, struct queue_message *m)
 	view_detach(q, m);
 	pieces_release(q, m->pieces);
 	if (m->segment)
-		unpin(m->segment);
+		segment_unpin(m->segment);
 	free(CONTAINER_OF(m, struct entry, message));
 }
 

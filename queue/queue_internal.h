@@ -67,6 +67,7 @@ struct queue {
 	struct reactor_hook	    commit_hook;
 	struct wheel_timer	    delay; /* for patient items */
 	uint64_t		    flying_octets;
+	unsigned		    telling; /* loops over items that are being told, one inside another */
 	int			    refusing; /* 0, or what intake gets */
 	bool			    recovering, closing, closed_told;
 	/* view.c */

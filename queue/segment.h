@@ -73,6 +73,12 @@ struct queue_segment *segments_take(struct segments *s);
 void segments_void(struct segments *s, const struct queue_segment *seg, uint64_t from);
 /* seg holds a result about a message of the segment with number `about`. */
 void segments_settles(struct queue_segment *seg, uint64_t about);
+static inline void
+segment_unpin(struct queue_segment *seg)
+{
+	INVARIANT(seg->live > 0);
+	seg->live--;
+}
 /* Removes what is sealed and not needed any more. */
 void segments_sweep(struct segments *s);
 struct queue_segment *segments_find(const struct segments *s, uint64_t number);
