@@ -366,8 +366,10 @@ first_block_read(struct recovery *v)
 	if (about.void_number) {
 		struct queue_segment *other = segments_find(&v->q->segments, about.void_number);
 
-		if (other)
+		if (other) {
 			other->void_from = MIN_OF(other->void_from, about.void_from);
+			segments_settles(seg, other->number);
+		}
 	}
 	v->segment = NULL;
 	v->at++;

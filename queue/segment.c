@@ -201,7 +201,10 @@ segments_take(struct segments *s)
 		return NULL;
 	s->coming = NULL;
 	s->step = IDLE;
-	s->void_number = s->void_from = 0;
+	if (s->void_said && s->void_number) {
+		segments_settles(seg, s->void_number);
+		s->void_number = s->void_from = 0;
+	}
 	list_append(&s->all, &seg->node);
 	s->count++;
 	return seg;
@@ -211,11 +214,8 @@ segments_take(struct segments *s)
 static void
 drop_ready(struct segments *s)
 {
-	uint64_t	      number = s->void_number, from = s->void_from;
 	struct queue_segment *ready = segments_take(s);
 
-	s->void_number = number;
-	s->void_from = from;
 	ready->sealed = true;
 	segments_sweep(s);
 	segments_want(s, 1);

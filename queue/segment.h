@@ -17,7 +17,8 @@ struct queue_segment {
 	uint64_t	 number, octets, nonce;
 	uint64_t	 tail;	/* where the next batch goes */
 	uint64_t	 void_from; /* nothing behind this counts; UINT64_MAX: all does */
-	uint64_t	*settles; /* numbers of older segments whose messages its results speak of */
+	uint64_t	*settles; /* numbers of older segments that would say too much without this one: its results
+				   * speak of their messages, or its first record voids their tail */
 	unsigned	 settles_count, settles_cap;
 	uint32_t	 live;	/* living messages and intakes with a record here */
 	int		 fd;
