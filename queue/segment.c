@@ -46,6 +46,7 @@ give_up(struct segments *s, int error)
 		maybe_closed(s);
 		return;
 	}
+	s->no_space = error == -ENOSPC;
 	s->pause_ms = s->pause_ms ? MIN_OF(s->pause_ms * 2, (uint64_t)QUEUE_CURE_MAX_MS) : QUEUE_CURE_FIRST_MS;
 	reactor_arm_ms(s->reactor, &s->again, s->pause_ms);
 	s->handlers->failed(s->owner, error);
@@ -232,9 +233,18 @@ forget(struct segments *s, struct queue_segment *seg)
 	segment_free(s, seg);
 }
 
-/* Owner of a removal; the operation lies in the segment and must find the way back. */
+/* Whoever waits for room under the limit need not wait out the pause. */
+static void
+space_came(struct segments *s)
+{
+	if (wheel_timer_armed(&s->again) && s->no_space)
+		reactor_arm_ms(s->reactor, &s->again, 0);
+}
+
+/* Two steps, the name and then the directory; the operation must find the way back. */
 struct removal {
 	struct io_op	      op;
+	bool		      unlinked;
 	struct segments	     *s;
 	struct queue_segment *seg;
 };
@@ -245,12 +255,20 @@ removed(struct io_op *op, const struct io_event *event)
 	struct removal	*r = CONTAINER_OF(op, struct removal, op);
 	struct segments *s = r->s;
 
-	if (event->result < 0 && event->result != -ENOENT) {
+	if (!r->unlinked && (event->result >= 0 || event->result == -ENOENT)) {
+		r->unlinked = true;
+		io_dirsync(s->reactor->io, &r->op, s->directory);
+		return;
+	}
+	if (event->result < 0) {
 		log_warn(s->reactor->log, "segment-not-removed", LOG_STR("name", r->seg->name),
 			 LOG_ERRNO("why", -event->result));
-		r->seg->removing = false; /* the next sweep tries again */
+		r->seg->stuck = true;
+		if (!s->closing && !wheel_timer_armed(&s->unstick))
+			reactor_arm_ms(s->reactor, &s->unstick, QUEUE_CURE_FIRST_MS);
 	} else {
 		forget(s, r->seg);
+		space_came(s);
 	}
 	free(r);
 	if (s->closing)
@@ -270,9 +288,23 @@ needed(const struct segments *s, const struct queue_segment *seg)
 	return false;
 }
 
+static void
+remove_stuck(struct wheel_timer *timer)
+{
+	struct segments *s = CONTAINER_OF(timer, struct segments, unstick);
+
+	LIST_FOR_EACH(&s->all, n) {
+		struct queue_segment *seg = LIST_ENTRY(n, struct queue_segment, node);
+
+		if (seg->stuck)
+			seg->stuck = seg->removing = false;
+	}
+	segments_sweep(s);
+}
+
 /*
- * Oldest first.  A file that is being removed still counts as there: should the machine stop before the
- * directory is on disk, what settles its messages must not have gone before it.
+ * Oldest first.  A file counts as there until the directory without it is on disk: should the machine stop
+ * before that, what settles its messages must not have gone before it.
  */
 void
 segments_sweep(struct segments *s)
@@ -286,8 +318,7 @@ segments_sweep(struct segments *s)
 		if (needed(s, seg) || (r = malloc(sizeof(*r))) == NULL)
 			continue;
 		seg->removing = true;
-		r->s = s;
-		r->seg = seg;
+		*r = (struct removal){ .s = s, .seg = seg };
 		io_op_init(&r->op, removed);
 		io_unlink(s->reactor->io, &r->op, s->directory, seg->name);
 	}
@@ -363,6 +394,7 @@ segments_init(struct segments *s, struct reactor *r, int directory, uint16_t sha
 	list_init(&s->all);
 	io_op_init(&s->op, step_done);
 	wheel_timer_init(&s->again, try_again);
+	wheel_timer_init(&s->unstick, remove_stuck);
 	s->first_block = aligned_alloc(RECORD_BLOCK, RECORD_BLOCK);
 	return s->first_block ? 0 : -ENOMEM;
 }
@@ -372,9 +404,12 @@ maybe_closed(struct segments *s)
 {
 	if (!io_op_idle(&s->op))
 		return;
-	LIST_FOR_EACH(&s->all, n)
-		if (LIST_ENTRY(n, struct queue_segment, node)->removing)
+	LIST_FOR_EACH(&s->all, n) {
+		const struct queue_segment *seg = LIST_ENTRY(n, struct queue_segment, node);
+
+		if (seg->removing && !seg->stuck)
 			return;
+	}
 	s->handlers->closed(s->owner);
 }
 
@@ -383,6 +418,7 @@ segments_close(struct segments *s)
 {
 	s->closing = true;
 	wheel_disarm(&s->reactor->wheel, &s->again);
+	wheel_disarm(&s->reactor->wheel, &s->unstick);
 	maybe_closed(s);
 }
 

@@ -23,6 +23,7 @@ struct queue_segment {
 	uint32_t	 live;	/* living messages and intakes with a record here */
 	int		 fd;
 	bool		 sealed, damaged, removing;
+	bool		 stuck; /* its removal failed and is tried again after a pause */
 	char		 name[SEGMENT_NAME_LEN + 1];
 };
 
@@ -57,9 +58,10 @@ struct segments {
 	struct io_op	 op;
 	struct iovec	 iov;
 	uint8_t		*first_block;
-	struct wheel_timer again;
+	struct wheel_timer again, unstick;
 	uint64_t	 pause_ms;
 	uint64_t	 need_octets; /* least size of the one wanted next; 0: none is wanted */
+	bool		 no_space; /* why the last attempt failed */
 	bool		 closing;
 };
 
