@@ -77,10 +77,11 @@ place_item(struct queue *q, struct batch *b, struct record_item *item)
 	add_part(q, b, zeros, record_stride(item->length) - RECORD_HEADER_LEN - item->length);
 }
 
-/* Octets the next batch will take: of at least one item. */
+/* Octets the next batch will take: of at least one item, and of no more than fit in `room`. */
 static uint64_t
-batch_octets(const struct queue *q, unsigned *items)
+batch_octets(const struct queue *q, uint64_t room, unsigned *items)
 {
+	uint64_t most = MIN_OF(room & ~(uint64_t)(RECORD_BLOCK - 1), (uint64_t)QUEUE_BATCH_OCTETS);
 	uint64_t octets = 0;
 	unsigned parts = 0;
 
@@ -90,7 +91,7 @@ batch_octets(const struct queue *q, unsigned *items)
 		uint64_t		  stride = record_stride(item->length);
 
 		parts += item->part_count + 2;
-		if (*items && (parts > QUEUE_BATCH_PARTS || octets + stride > QUEUE_BATCH_OCTETS))
+		if (*items && (parts > QUEUE_BATCH_PARTS || octets + stride > most))
 			break;
 		octets += stride;
 		(*items)++;
@@ -98,27 +99,30 @@ batch_octets(const struct queue *q, unsigned *items)
 	return (octets + RECORD_BLOCK - 1) & ~(uint64_t)(RECORD_BLOCK - 1);
 }
 
-/* Makes q->current a segment with room; false: one is on its way. */
+/* Makes q->current a segment with room for the first item at least, and says what the batch will be; false: a segment
+ * is on its way. */
 static bool
-find_room(struct queue *q, uint64_t octets)
+find_room(struct queue *q, unsigned *items, uint64_t *octets)
 {
-	if (q->current && q->current->tail + octets <= q->current->octets)
-		return true;
 	for (;;) {
+		uint64_t room = q->current ? q->current->octets - q->current->tail : 0;
+
+		*octets = batch_octets(q, room, items);
+		if (*octets <= room)
+			break;
 		if (q->current) {
 			q->current->sealed = true;
 			segments_sweep(&q->segments);
 		}
 		q->current = segments_take(&q->segments);
 		if (q->current == NULL) {
-			segments_want(&q->segments, octets);
+			segments_want(&q->segments, *octets);
 			return false;
 		}
 		counter_set(&q->values[QUEUE_COUNT_SEGMENTS], q->segments.count);
-		segments_want(&q->segments, 1);
-		if (q->current->tail + octets <= q->current->octets)
-			return true;
 	}
+	segments_want(&q->segments, 1);
+	return true;
 }
 
 static void
@@ -130,8 +134,7 @@ start(struct queue *q)
 
 	if (!io_op_idle(&q->write) || list_empty(&q->gathering))
 		return;
-	octets = batch_octets(q, &items);
-	if (!find_room(q, octets))
+	if (!find_room(q, &items, &octets))
 		return;
 	wheel_disarm(&q->reactor->wheel, &q->delay);
 	q->current->live++; /* until its items are told: what they stand for counts only then */
@@ -220,6 +223,7 @@ written(struct io_op *op, const struct io_event *event)
 		return;
 	}
 	seg->tail += q->flying_octets;
+	segments_sound(&q->segments);
 	queue_count(q, QUEUE_COUNT_BATCHES, 1);
 	queue_count(q, QUEUE_COUNT_OCTETS, q->flying_octets);
 	list_init(&flown);

@@ -2,7 +2,8 @@
 /*
  * A segment is prepared in steps, one operation each (docs/queue-format.md, I1): create, allocate, first block, rename,
  * sync of the directory.  One is kept ready ahead, so that a commit waits for this only when the disk is slower at it than the
- * mail at filling 64 MiB.  A step that fails gives the file up, and all begins anew after a pause.
+ * mail at filling 64 MiB.  A step that fails gives the file up, and all begins anew after a pause, which
+ * doubles until a batch has been written: a disk that lets files be made and refuses to fill them is not asked all the time.
  */
 #include "queue/segment.h"
 
@@ -16,7 +17,6 @@ enum step { IDLE, CREATING, ALLOCATING, WRITING, RENAMING, SYNCING, READY };
 static const char new_name[] = "new.seg";
 
 static void begin(struct segments *s);
-static void drop_ready(struct segments *s);
 static void maybe_closed(struct segments *s);
 
 static void
@@ -36,10 +36,43 @@ segment_free(struct segments *s, struct queue_segment *seg)
 
 /* --- preparing ----------------------------------------------------------------------------------------- */
 
+/* The one under way becomes one of all. */
+static struct queue_segment *
+join(struct segments *s)
+{
+	struct queue_segment *seg = s->coming;
+
+	if (s->void_said && s->void_number)
+		segments_settles(seg, s->void_number);
+	s->coming = NULL;
+	s->step = IDLE;
+	list_append(&s->all, &seg->node);
+	s->count++;
+	return seg;
+}
+
+/* A segment that shall stay empty. */
+static void
+drop(struct segments *s)
+{
+	join(s)->sealed = true;
+	segments_sweep(s);
+}
+
+static void
+back_off(struct segments *s)
+{
+	s->pause_ms = s->pause_ms ? MIN_OF(s->pause_ms * 2, (uint64_t)QUEUE_CURE_MAX_MS) : QUEUE_CURE_FIRST_MS;
+	reactor_arm_ms(s->reactor, &s->again, s->pause_ms);
+}
+
 static void
 give_up(struct segments *s, int error)
 {
-	segment_free(s, s->coming);
+	if (s->step == SYNCING)
+		drop(s); /* its name may be on disk, and it says what it says */
+	else
+		segment_free(s, s->coming);
 	s->coming = NULL;
 	s->step = IDLE;
 	if (s->closing) {
@@ -47,8 +80,7 @@ give_up(struct segments *s, int error)
 		return;
 	}
 	s->no_space = error == -ENOSPC;
-	s->pause_ms = s->pause_ms ? MIN_OF(s->pause_ms * 2, (uint64_t)QUEUE_CURE_MAX_MS) : QUEUE_CURE_FIRST_MS;
-	reactor_arm_ms(s->reactor, &s->again, s->pause_ms);
+	back_off(s);
 	s->handlers->failed(s->owner, error);
 }
 
@@ -110,18 +142,19 @@ step_done(struct io_op *op, const struct io_event *event)
 		return;
 	case RENAMING:
 		s->step = SYNCING;
+		s->octets += seg->octets;
+		seg->tail = RECORD_BLOCK;
 		io_dirsync(s->reactor->io, &s->op, s->directory);
 		return;
 	case SYNCING:
 		s->step = READY;
-		s->pause_ms = 0;
+		if (!s->void_said || seg->octets - RECORD_BLOCK < s->need_octets) {
+			drop(s);
+			begin(s);
+			return;
+		}
 		s->need_octets = 0;
-		seg->tail = RECORD_BLOCK;
-		s->octets += seg->octets;
-		if (s->void_said)
-			s->handlers->ready(s->owner);
-		else
-			drop_ready(s);
+		s->handlers->ready(s->owner);
 		return;
 	case IDLE:
 	case READY:
@@ -154,8 +187,7 @@ begin(struct segments *s)
 	error = seg ? space_for(s, octets) : -ENOMEM;
 	s->coming = seg;
 	if (seg == NULL) {
-		s->pause_ms = QUEUE_CURE_FIRST_MS;
-		reactor_arm_ms(s->reactor, &s->again, s->pause_ms);
+		back_off(s);
 		s->handlers->failed(s->owner, error);
 		return;
 	}
@@ -196,30 +228,13 @@ segments_want(struct segments *s, uint64_t octets)
 struct queue_segment *
 segments_take(struct segments *s)
 {
-	struct queue_segment *seg = s->coming;
+	struct queue_segment *seg;
 
 	if (s->step != READY)
 		return NULL;
-	s->coming = NULL;
-	s->step = IDLE;
-	if (s->void_said && s->void_number) {
-		segments_settles(seg, s->void_number);
-		s->void_number = s->void_from = 0;
-	}
-	list_append(&s->all, &seg->node);
-	s->count++;
+	seg = join(s);
+	s->void_number = s->void_from = 0;
 	return seg;
-}
-
-/* It was prepared before segments_void() and does not say what it must: an empty segment, and another one. */
-static void
-drop_ready(struct segments *s)
-{
-	struct queue_segment *ready = segments_take(s);
-
-	ready->sealed = true;
-	segments_sweep(s);
-	segments_want(s, 1);
 }
 
 /* --- removing ------------------------------------------------------------------------------------------ */
@@ -353,7 +368,15 @@ segments_void(struct segments *s, const struct queue_segment *seg, uint64_t from
 	s->void_from = from;
 	s->void_said = false;
 	if (s->step == READY)
-		drop_ready(s);
+		drop(s);
+	if (s->step == IDLE)
+		back_off(s);
+}
+
+void
+segments_sound(struct segments *s)
+{
+	s->pause_ms = 0;
 }
 
 struct queue_segment *

@@ -72,8 +72,10 @@ void segments_want(struct segments *s, uint64_t octets);
 /* The segment that is ready, now the last of all, or NULL. */
 struct queue_segment *segments_take(struct segments *s);
 /* The tail of seg from this offset on is not to be believed.  A segment that is ready already does not say so: it is
- * dropped and another one prepared.  Nothing may be acknowledged before segments_take() gave that one. */
+ * dropped, and another one is prepared after a pause.  Nothing may be acknowledged before segments_take() gave that one. */
 void segments_void(struct segments *s, const struct queue_segment *seg, uint64_t from);
+/* A batch has been written: the disk is well, and the next pause a short one. */
+void segments_sound(struct segments *s);
 /* seg holds a result about a message of the segment with number `about`. */
 void segments_settles(struct queue_segment *seg, uint64_t about);
 static inline void
