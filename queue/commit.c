@@ -159,8 +159,9 @@ tell_all(struct queue *q, struct list *items, int result)
 	for (struct list_node *n; (n = list_take_first(items));) {
 		struct record_item *item = LIST_ENTRY(n, struct record_item, node);
 
-		if (result < 0 && item->patient) {
+		if (result < 0)
 			item->segment = NULL;
+		if (result < 0 && item->patient && !q->closing) {
 			list_append(&q->gathering, &item->node);
 		} else {
 			item->done(q, item, result);
@@ -290,6 +291,12 @@ commit_go_on(struct queue *q)
 		log_warn(q->reactor->log, "queue-cured", LOG_UINT("shard", q->params.shard));
 	q->refusing = 0;
 	start(q);
+}
+
+bool
+commit_stalled(const struct queue *q)
+{
+	return q->refusing && q->current == NULL && !list_empty(&q->gathering);
 }
 
 bool

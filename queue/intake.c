@@ -259,8 +259,7 @@ apply_settlement(struct queue_intake_state *s)
 	segments_settles(s->item.segment, s->settled->segment->number);
 	while (record_next_result(&results, &r))
 		message_apply(q, s->settled, &r);
-	message_arm(q, s->settled);
-	message_settle(q, s->settled);
+	message_changed(q, s->settled);
 }
 
 static void
@@ -388,7 +387,7 @@ prepare(struct queue_intake_state *s, const struct envelope *env, const struct q
 	s->message->flags = (uint16_t)env->flags;
 	s->message->body_octets = env->body_octets;
 	for (uint32_t i = 0; i < env->recipient_count; i++)
-		s->message->recipients[i].due_ms = (uint64_t)env->accepted_ms;
+		s->message->recipients[i].due_ms = message_due_ms(env->accepted_ms);
 	return 0;
 }
 

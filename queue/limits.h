@@ -14,6 +14,7 @@ enum {
 	QUEUE_RESULT_DELAY_MS = 10,   /* a result waits so long for company */
 	QUEUE_CURE_FIRST_MS = 1000,   /* pause before the disk is tried again; doubles */
 	QUEUE_CURE_MAX_MS = 60000,
+	QUEUE_WAIT_MAX_MS = 14 * 24 * 3600 * 1000, /* a message due later is shown after this: a clock was wrong */
 	QUEUE_SPACE_CHECK_MS = 1000,  /* between looks at the free space */
 	QUEUE_READ_OCTETS = 1 << 20,  /* of the past at a time */
 };

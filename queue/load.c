@@ -76,23 +76,25 @@ struct queue_load_state {
 static void
 load_done(struct queue_load_state *s, int result)
 {
-	struct queue_load *load = s->load;
-
-	struct queue	  *q = load->queue;
+	struct queue_load    *load = s->load;
+	struct queue	     *q = load->queue;
+	struct queue_message *m = load->message;
 
 	load->state = NULL;
 	load->view = NULL;
-	load->message->in_hand--;
-	if (load->message->open == 0 && load->message->in_hand == 0) {
+	m->in_hand--;
+	if (m->in_hand == 0 && (m->open == 0 || m->doomed)) {
 		result = -ENOENT;
-		message_settle(q, load->message);
+		message_changed(q, m);
 	}
 	if (result == 0)
-		load->view = queue_view_ref(load->message);
+		load->view = queue_view_ref(m);
 	if (s->box)
-		view_free(load->queue, s->box);
+		view_free(q, s->box);
 	free(s);
+	q->reading--;
 	load->done(load, result);
+	queue_maybe_closed(q);
 }
 
 static void
@@ -150,6 +152,7 @@ queue_load(struct queue *q, struct queue_message *m, struct queue_load *load)
 
 	INVARIANT(s != NULL);
 	m->in_hand++; /* it must not be forgotten under us */
+	q->reading++;
 	load->queue = q;
 	load->message = m;
 	load->state = s;
@@ -179,6 +182,7 @@ queue_load(struct queue *q, struct queue_message *m, struct queue_load *load)
 
 struct queue_last_word_state {
 	struct reading		reading;
+	struct queue	       *q;
 	struct queue_last_word *lw;
 	struct reactor_hook	hook;
 	struct id		id;
@@ -191,9 +195,13 @@ word_done(struct queue_last_word_state *s, int result)
 {
 	struct queue_last_word *lw = s->lw;
 
+	struct queue *q = s->q;
+
 	lw->state = NULL;
+	q->reading--;
 	lw->done(lw, result);
 	free(s);
+	queue_maybe_closed(q);
 }
 
 static void
@@ -233,6 +241,8 @@ queue_last_word(struct queue *q, struct queue_message *m, unsigned recipient, st
 	lw->at_ms = 0;
 	lw->host = lw->text = span_make(NULL, 0);
 	lw->state = s;
+	q->reading++;
+	s->q = q;
 	s->lw = lw;
 	s->id = m->id;
 	reactor_hook_init(&s->hook, word_hook);

@@ -5,14 +5,20 @@
  * A message has one timer, at the earliest time one of its waiting recipients is due.  When it fires the outbound side is told and
  * the timer rests until something changes: a recipient taken, put back, recorded, or an act.
  *
- * A result takes effect in memory at once; its record follows within QUEUE_RESULT_DELAY_MS.  Should the message be
- * forgotten by then, the record still goes out, lest a restart bring it back.
+ * A result takes effect in memory at once; its record follows within QUEUE_RESULT_DELAY_MS.  A message that is forgotten by
+ * then keeps its segments until the record is on disk: were a piece of it gone and the result not there, a restart would find a message
+ * it cannot send and cannot know to be done.
+ *
+ * Timers are monotonic, due times wall clock: a clock that is set while a message waits does not change how long it
+ * waits, up to the next restart.
  */
 #include <errno.h>
 
 #include "queue/queue_internal.h"
 
 enum { WORD_AT_BITS = 30 }; /* of a place, in units of RECORD_ALIGN */
+
+static const uint64_t due_ms_max = (UINT64_C(1) << 48) - 1;
 
 uint64_t
 message_word_at(const struct queue_segment *segment, uint64_t at)
@@ -90,6 +96,8 @@ due(struct wheel_timer *timer)
 
 	if (q->recovering)
 		reactor_arm_ms(q->reactor, timer, 100); /* what came later may say otherwise */
+	else if (commit_stalled(q))
+		reactor_arm_ms(q->reactor, timer, QUEUE_CURE_FIRST_MS); /* its results could not be recorded */
 	else if (!m->held && !m->doomed && !q->closing)
 		q->handlers.due(q, m);
 }
@@ -143,7 +151,7 @@ message_arm(struct queue *q, struct queue_message *m)
 		return;
 	}
 	wait_ms = (int64_t)earliest - now_ms;
-	reactor_arm_ms(q->reactor, &m->timer, wait_ms > 0 ? (uint64_t)wait_ms : 0);
+	reactor_arm_ms(q->reactor, &m->timer, (uint64_t)MIN_OF(MAX_OF(wait_ms, 0), QUEUE_WAIT_MAX_MS));
 }
 
 void
@@ -151,13 +159,48 @@ message_settle(struct queue *q, struct queue_message *m)
 {
 	if (m->open || m->in_hand)
 		return;
-	queue_index_remove(&q->index, m);
-	if (m->held)
-		q->held--;
-	queue_count(q, QUEUE_COUNT_FORGOTTEN, 1);
-	counter_set(&q->values[QUEUE_COUNT_MESSAGES], q->index.count);
+	if (!m->forgotten) {
+		m->forgotten = 1;
+		wheel_disarm(&q->reactor->wheel, &m->timer);
+		view_detach(q, m);
+		queue_index_remove(&q->index, m);
+		q->held -= m->held;
+		queue_count(q, QUEUE_COUNT_FORGOTTEN, 1);
+		counter_set(&q->values[QUEUE_COUNT_MESSAGES], q->index.count);
+	}
+	if (m->unwritten)
+		return;
 	message_free(q, m);
 	segments_sweep(&q->segments);
+}
+
+void
+message_changed(struct queue *q, struct queue_message *m)
+{
+	if (m->doomed && m->in_hand == 0 && m->open) {
+		m->doomed = 0;
+		queue_act(q, m, QUEUE_DELETE, NULL);
+		return;
+	}
+	message_arm(q, m);
+	message_settle(q, m);
+}
+
+void
+message_record_done(struct queue *q, struct queue_message *m, struct queue_segment *segment)
+{
+	INVARIANT(m->unwritten > 0);
+	m->unwritten--;
+	if (segment)
+		segments_settles(segment, m->segment->number);
+	if (m->forgotten)
+		message_settle(q, m);
+}
+
+uint64_t
+message_due_ms(int64_t wall_ms)
+{
+	return wall_ms < 0 ? 0 : MIN_OF((uint64_t)wall_ms, due_ms_max);
 }
 
 void
@@ -173,7 +216,7 @@ message_apply(struct queue *q, struct queue_message *m, const struct record_resu
 		q->in_hand--;
 	}
 	to->state = r->state;
-	to->due_ms = (uint64_t)r->due_ms;
+	to->due_ms = message_due_ms(r->due_ms);
 	to->delayed = r->delayed;
 	to->attempts = r->attempts;
 	if (r->code)
@@ -205,30 +248,25 @@ queue_put_back(struct queue *q, struct queue_message *m, unsigned recipient, int
 
 	INVARIANT(recipient < m->recipient_count && to->state == QUEUE_IN_HAND);
 	to->state = QUEUE_WAITING;
-	to->due_ms = (uint64_t)due_ms;
+	to->due_ms = message_due_ms(due_ms);
 	m->in_hand--;
 	q->in_hand--;
-	if (m->doomed && m->in_hand == 0) {
-		m->doomed = 0;
-		queue_act(q, m, QUEUE_DELETE, NULL);
-		return;
-	}
-	message_arm(q, m);
+	message_changed(q, m);
 }
 
 /* The records of one call; the last to reach the disk tells the one who waits. */
 struct result_group {
 	struct queue_ack *ack;
 	unsigned	  left;
+	int		  result;
 };
 
 struct result_item {
-	struct record_item   item;
-	struct result_group *group;
-	struct id	     id;
-	uint32_t	     recipient;
-	uint64_t	     about; /* number of the message's segment */
-	uint8_t		     payload[];
+	struct record_item    item;
+	struct result_group  *group;
+	struct queue_message *message; /* which counts us as unwritten */
+	uint32_t	      recipient;
+	uint8_t		      payload[];
 };
 
 static void
@@ -236,16 +274,17 @@ result_written(struct queue *q, struct record_item *item, int result)
 {
 	struct result_item   *r = CONTAINER_OF(item, struct result_item, item);
 	struct result_group  *group = r->group;
-	struct queue_message *m = queue_index_find(&q->index, r->id);
+	struct queue_message *m = r->message;
 
-	INVARIANT(result == 0); /* patient items see no failure */
-	segments_settles(item->segment, r->about);
-	if (m)
+	if (result == 0)
 		m->recipients[r->recipient].last_word = message_word_at(item->segment, item->at);
+	message_record_done(q, m, item->segment);
 	free(r);
+	if (result < 0)
+		group->result = result;
 	if (--group->left == 0) {
 		if (group->ack)
-			group->ack->done(group->ack, 0);
+			group->ack->done(group->ack, group->result);
 		free(group);
 	}
 	queue_maybe_closed(q);
@@ -263,9 +302,9 @@ add_result(struct queue *q, struct queue_message *m, const struct record_result 
 	item_init(&item->item, RECORD_RESULT, result_written);
 	item->item.patient = true;
 	item->group = group;
-	item->id = m->id;
+	item->message = m;
 	item->recipient = r->recipient;
-	item->about = m->segment->number;
+	m->unwritten++;
 	memcpy(item->payload, payload, len);
 	item_add(&item->item, item->payload, len);
 	commit_add(q, &item->item);
@@ -278,7 +317,7 @@ queue_record(struct queue *q, struct queue_message *m, const struct queue_result
 	struct result_group *group = malloc(sizeof(*group));
 
 	INVARIANT(group != NULL && count > 0);
-	*group = (struct result_group){ ack, count };
+	*group = (struct result_group){ ack, count, 0 };
 	for (unsigned i = 0; i < count; i++) {
 		const struct queue_result    *from = &results[i];
 		const struct queue_recipient *to = &m->recipients[from->recipient];
@@ -302,11 +341,5 @@ queue_record(struct queue *q, struct queue_message *m, const struct queue_result
 		message_apply(q, m, &r);
 		queue_count(q, QUEUE_COUNT_RESULTS, 1);
 	}
-	if (m->doomed && m->in_hand == 0 && m->open) {
-		m->doomed = 0;
-		queue_act(q, m, QUEUE_DELETE, NULL);
-		return;
-	}
-	message_arm(q, m);
-	message_settle(q, m);
+	message_changed(q, m);
 }

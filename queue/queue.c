@@ -155,16 +155,21 @@ queue_owner(const struct queue *q)
 void
 queue_maybe_closed(struct queue *q)
 {
-	if (q->closing && !q->recovery && commit_idle(q) && !q->segments.closing)
+	if (q->closing && !q->recovery && commit_idle(q) && !q->reading && !q->segments.closing)
 		segments_close(&q->segments);
 }
 
 static void
 closing_turn(struct wheel_timer *timer)
 {
-	queue_maybe_closed(CONTAINER_OF(timer, struct queue, space));
-	if (!CONTAINER_OF(timer, struct queue, space)->segments.closing)
-		reactor_arm_ms(CONTAINER_OF(timer, struct queue, space)->reactor, timer, 20);
+	struct queue *q = CONTAINER_OF(timer, struct queue, space);
+
+	/* Nobody knows when the disk is cured: what it does not take now is done again after the restart. */
+	if (q->refusing && q->current == NULL && !list_empty(&q->gathering))
+		commit_refuse(q, q->refusing);
+	if (!q->segments.closing)
+		reactor_arm_ms(q->reactor, timer, 20);
+	queue_maybe_closed(q);
 }
 
 void
@@ -214,7 +219,7 @@ queue_free(struct queue *q)
 struct act_item {
 	struct record_item item;
 	struct queue_ack  *ack;
-	uint64_t	   about;
+	struct queue_message *message; /* which counts us as unwritten */
 	uint8_t		   payload[RECORD_ACT_LEN];
 };
 
@@ -223,7 +228,7 @@ act_written(struct queue *q, struct record_item *item, int result)
 {
 	struct act_item *a = CONTAINER_OF(item, struct act_item, item);
 
-	segments_settles(item->segment, a->about);
+	message_record_done(q, a->message, item->segment);
 	if (a->ack)
 		a->ack->done(a->ack, result);
 	free(a);
@@ -269,7 +274,8 @@ queue_act(struct queue *q, struct queue_message *m, enum queue_act act, struct q
 
 	INVARIANT(a != NULL);
 	a->ack = ack;
-	a->about = m->segment->number;
+	a->message = m;
+	m->unwritten++;
 	record_act_write(&record, a->payload);
 	item_init(&a->item, RECORD_ACT, act_written);
 	a->item.patient = true;

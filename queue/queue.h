@@ -68,6 +68,8 @@ struct queue_message {
 	uint16_t	      flags;	 /* enum envelope_flags */
 	uint8_t		      held;	 /* by the operator: nothing is due */
 	uint8_t		      doomed;	 /* deleted while in hand; forgotten once given back */
+	uint8_t		      forgotten; /* private: nothing is owed; kept until that is on disk */
+	uint32_t	      unwritten; /* private: records about it that are not on disk yet */
 };
 
 /* --- life ---------------------------------------------------------------------------------------------- */
@@ -110,7 +112,8 @@ int MUST_CHECK queue_open(struct queue **q, struct reactor *r, const struct queu
 void *queue_owner(const struct queue *q);
 /* New limits from reloaded settings; spool and shard must be the same. */
 void queue_configure(struct queue *q, const struct queue_params *params);
-/* Refuses new intake, writes what is pending, then calls handlers->closed.  In hand is left in hand. */
+/* Refuses new intake, writes what is pending unless the disk has failed, then calls handlers->closed.  In hand is left
+ * in hand. */
 void queue_close(struct queue *q);
 void queue_free(struct queue *q);
 
@@ -215,6 +218,7 @@ struct queue_result {
 };
 
 struct queue_ack {
+	/* 0: on disk.  Else the shard was closed while the disk would not take it, and a restart will not know. */
 	void (*done)(struct queue_ack *ack, int result);
 	struct list_node node; /* private */
 };

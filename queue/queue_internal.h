@@ -30,7 +30,7 @@ struct record_item {
 	struct iovec	      parts[ITEM_PARTS_MAX]; /* of the payload */
 	uint32_t	      part_count, length, crc;
 	uint16_t	      kind;
-	bool		      patient; /* nobody waits outside: kept through failures */
+	bool		      patient; /* nobody waits outside: kept through failures, until the shard closes */
 	uint8_t		      header[RECORD_HEADER_LEN];
 };
 
@@ -48,6 +48,8 @@ void commit_go_on(struct queue *q); /* a segment has come */
 /* No segment is to be had: those who wait outside are told. */
 void commit_refuse(struct queue *q, int error);
 bool commit_idle(const struct queue *q);
+/* Results wait for a segment that cannot be had: no delivery shall begin, lest more of them be lost in a crash. */
+bool commit_stalled(const struct queue *q);
 
 /* --- the shard ----------------------------------------------------------------------------------------- */
 
@@ -67,6 +69,7 @@ struct queue {
 	struct reactor_hook	    commit_hook;
 	struct wheel_timer	    delay; /* for patient items */
 	uint64_t		    flying_octets;
+	unsigned		    reading; /* loads and last words under way */
 	unsigned		    telling; /* loops over items that are being told, one inside another */
 	int			    refusing; /* 0, or what intake gets */
 	bool			    recovering, closing, closed_told;
@@ -133,6 +136,12 @@ void message_arm(struct queue *q, struct queue_message *m);
 void message_act(struct queue *q, struct queue_message *m, enum queue_act act, int64_t at_ms);
 /* Forgets it when nothing is owed any more. */
 void message_settle(struct queue *q, struct queue_message *m);
+/* After recipients have changed: carries out a deletion that waited for them, sets the timer, forgets.  m may be gone. */
+void message_changed(struct queue *q, struct queue_message *m);
+/* A record about the message has reached the segment; or will not be written (NULL).  m may be gone. */
+void message_record_done(struct queue *q, struct queue_message *m, struct queue_segment *segment);
+/* A time as recipients keep it. */
+uint64_t message_due_ms(int64_t wall_ms);
 /* Where a result lies, as queue_recipient.last_word keeps it. */
 uint64_t message_word_at(const struct queue_segment *segment, uint64_t at);
 uint64_t message_word_segment(uint64_t word); /* its number */

@@ -155,7 +155,7 @@ apply_message(struct recovery *v, struct span payload, uint64_t at)
 	m->record_at = (uint32_t)at;
 	m->record_len = (uint32_t)(RECORD_HEADER_LEN + payload.len);
 	for (uint32_t i = 0; i < m->recipient_count; i++)
-		m->recipients[i].due_ms = (uint64_t)record.envelope.accepted_ms;
+		m->recipients[i].due_ms = message_due_ms(record.envelope.accepted_ms);
 	if (!find_pieces(v, &record, m)) {
 		damage(v, at, payload.len, "a piece of the message is missing");
 		message_free(q, m);
