@@ -99,6 +99,16 @@ batch_octets(const struct queue *q, uint64_t room, unsigned *items)
 	return (octets + RECORD_BLOCK - 1) & ~(uint64_t)(RECORD_BLOCK - 1);
 }
 
+/*
+ * While no next segment is to be had for want of space, the last part of the current one is for results: they let messages go,
+ * which is what brings space back.  Mail that would take of it is refused.
+ */
+static bool
+takes_reserve(const struct queue *q, uint64_t room, uint64_t octets)
+{
+	return q->scarce && !q->refusing && room - octets < q->current->octets / QUEUE_RESERVE_PART;
+}
+
 /* Makes q->current a segment with room for the first item at least, and says what the batch will be; false: a segment
  * is on its way. */
 static bool
@@ -108,6 +118,12 @@ find_room(struct queue *q, unsigned *items, uint64_t *octets)
 		uint64_t room = q->current ? q->current->octets - q->current->tail : 0;
 
 		*octets = batch_octets(q, room, items);
+		if (*octets <= room && takes_reserve(q, room, *octets)) {
+			commit_refuse(q, -ENOSPC);
+			if (list_empty(&q->gathering))
+				return false;
+			continue;
+		}
 		if (*octets <= room)
 			break;
 		if (q->current) {
@@ -116,7 +132,11 @@ find_room(struct queue *q, unsigned *items, uint64_t *octets)
 		}
 		q->current = segments_take(&q->segments);
 		if (q->current == NULL) {
-			segments_want(&q->segments, *octets);
+			/* What is left when mail is refused are results: the limit is not for them. */
+			if (q->refusing == -ENOSPC)
+				segments_want_beyond(&q->segments, *octets);
+			else
+				segments_want(&q->segments, *octets);
 			return false;
 		}
 		counter_set(&q->values[QUEUE_COUNT_SEGMENTS], q->segments.count);
@@ -246,7 +266,7 @@ turn_ended(struct reactor_hook *hook)
 	start(q);
 	list_init(&failing);
 	list_splice(&failing, &q->failing);
-	tell_all(q, &failing, -EIO);
+	tell_all(q, &failing, q->refusing ? q->refusing : -EIO);
 	queue_maybe_closed(q);
 }
 
@@ -270,6 +290,10 @@ commit_init(struct queue *q)
 void
 commit_add(struct queue *q, struct record_item *item)
 {
+	if (q->refusing && !item->patient) {
+		commit_fail_later(q, item);
+		return;
+	}
 	list_append(&q->gathering, &item->node);
 	if (!item->patient || q->closing)
 		reactor_at_turn_end(q->reactor, &q->commit_hook);
@@ -287,9 +311,12 @@ commit_fail_later(struct queue *q, struct record_item *item)
 void
 commit_go_on(struct queue *q)
 {
-	if (q->refusing)
-		log_warn(q->reactor->log, "queue-cured", LOG_UINT("shard", q->params.shard));
-	q->refusing = 0;
+	if (!q->segments.beyond) {
+		if (q->refusing)
+			log_warn(q->reactor->log, "queue-cured", LOG_UINT("shard", q->params.shard));
+		q->refusing = 0;
+		q->scarce = false;
+	}
 	start(q);
 }
 

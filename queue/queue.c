@@ -34,6 +34,8 @@ segment_failed(void *owner, int error)
 	/* One that is only prepared ahead is not missed yet. */
 	if (q->current == NULL)
 		commit_refuse(q, error == -ENOSPC ? -ENOSPC : -EIO);
+	else
+		q->scarce = error == -ENOSPC;
 }
 
 static void
@@ -74,6 +76,7 @@ queue_configure(struct queue *q, const struct queue_params *params)
 	q->segments.segment_octets = params->segment_octets;
 	q->segments.octets_max = params->spool_octets_max;
 	q->segments.space_free_min = params->space_free_min;
+	segments_reconsider(&q->segments);
 	view_trim(q);
 }
 

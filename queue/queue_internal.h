@@ -42,7 +42,7 @@ void item_add(struct record_item *item, const void *bytes, size_t len);
 
 /* Leaves with this turn's batch, or, when patient, within QUEUE_RESULT_DELAY_MS. */
 void commit_add(struct queue *q, struct record_item *item);
-/* Ends an item at the end of this turn with -EIO, without writing it. */
+/* Ends an item at the end of this turn with what intake is refused with, else -EIO, without writing it. */
 void commit_fail_later(struct queue *q, struct record_item *item);
 void commit_go_on(struct queue *q); /* a segment has come */
 /* No segment is to be had: those who wait outside are told. */
@@ -73,6 +73,7 @@ struct queue {
 	unsigned		    telling; /* loops over items that are being told, one inside another */
 	int			    refusing; /* 0, or what intake gets */
 	bool			    recovering, closing, closed_told;
+	bool			    scarce; /* no space for the segment after the current one */
 	/* view.c */
 	struct list		    cached; /* views nobody holds, oldest first */
 	uint64_t		    cached_octets;

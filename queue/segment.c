@@ -59,6 +59,13 @@ drop(struct segments *s)
 	segments_sweep(s);
 }
 
+void
+segments_reconsider(struct segments *s)
+{
+	if (wheel_timer_armed(&s->again) && s->no_space)
+		reactor_arm_ms(s->reactor, &s->again, 0);
+}
+
 static void
 back_off(struct segments *s)
 {
@@ -169,10 +176,12 @@ space_for(struct segments *s, uint64_t octets)
 {
 	int64_t space = io_space_free(s->directory);
 
-	if (s->octets + octets > s->octets_max)
-		return -ENOSPC;
 	if (space < 0)
 		return (int)space;
+	if (s->beyond)
+		return (uint64_t)space < octets ? -ENOSPC : 0;
+	if (s->octets + octets > s->octets_max)
+		return -ENOSPC;
 	return (uint64_t)space < octets || (uint64_t)space - octets < s->space_free_min ? -ENOSPC : 0;
 }
 
@@ -225,6 +234,15 @@ segments_want(struct segments *s, uint64_t octets)
 		begin(s);
 }
 
+void
+segments_want_beyond(struct segments *s, uint64_t octets)
+{
+	if (!s->beyond && wheel_timer_armed(&s->again))
+		reactor_arm_ms(s->reactor, &s->again, 0);
+	s->beyond |= s->step == IDLE; /* one under way was allowed as it is */
+	segments_want(s, octets);
+}
+
 struct queue_segment *
 segments_take(struct segments *s)
 {
@@ -234,6 +252,7 @@ segments_take(struct segments *s)
 		return NULL;
 	seg = join(s);
 	s->void_number = s->void_from = 0;
+	s->beyond = false;
 	return seg;
 }
 
@@ -246,14 +265,6 @@ forget(struct segments *s, struct queue_segment *seg)
 	s->octets -= seg->octets;
 	s->count--;
 	segment_free(s, seg);
-}
-
-/* Whoever waits for room under the limit need not wait out the pause. */
-static void
-space_came(struct segments *s)
-{
-	if (wheel_timer_armed(&s->again) && s->no_space)
-		reactor_arm_ms(s->reactor, &s->again, 0);
 }
 
 /* Two steps, the name and then the directory; the operation must find the way back. */
@@ -283,7 +294,7 @@ removed(struct io_op *op, const struct io_event *event)
 			reactor_arm_ms(s->reactor, &s->unstick, QUEUE_CURE_FIRST_MS);
 	} else {
 		forget(s, r->seg);
-		space_came(s);
+		segments_reconsider(s);
 	}
 	free(r);
 	if (s->closing)
@@ -367,6 +378,7 @@ segments_void(struct segments *s, const struct queue_segment *seg, uint64_t from
 	s->void_number = seg->number;
 	s->void_from = from;
 	s->void_said = false;
+	s->beyond = false;
 	if (s->step == READY)
 		drop(s);
 	if (s->step == IDLE)

@@ -62,6 +62,7 @@ struct segments {
 	uint64_t	 pause_ms;
 	uint64_t	 need_octets; /* least size of the one wanted next; 0: none is wanted */
 	bool		 no_space; /* why the last attempt failed */
+	bool		 beyond;   /* the one under way may go beyond limit and floor */
 	bool		 closing;
 };
 
@@ -69,6 +70,10 @@ int MUST_CHECK segments_init(struct segments *s, struct reactor *r, int director
 			     const struct segments_handlers *handlers, void *owner);
 /* Prepares a segment of at least so many octets, unless one is under way or ready; `ready` or `failed` follows. */
 void segments_want(struct segments *s, uint64_t octets);
+/* The same for results, without regard to limit and floor; at once, whatever the pause. */
+void segments_want_beyond(struct segments *s, uint64_t octets);
+/* Limits have changed: tries at once if it was for want of space. */
+void segments_reconsider(struct segments *s);
 /* The segment that is ready, now the last of all, or NULL. */
 struct queue_segment *segments_take(struct segments *s);
 /* The tail of seg from this offset on is not to be believed.  A segment that is ready already does not say so: it is
