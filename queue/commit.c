@@ -223,6 +223,7 @@ failed(struct queue *q, int error)
 	seg->void_from = seg->tail;
 	seg->sealed = true;
 	segments_void(&q->segments, seg, seg->tail);
+	segments_back_off(&q->segments);
 	list_init(&flown);
 	list_splice(&flown, &q->flying);
 	q->refusing = error;

@@ -95,7 +95,7 @@ due(struct wheel_timer *timer)
 	struct queue	     *q = queue_of(m);
 
 	if (q->recovering)
-		reactor_arm_ms(q->reactor, timer, 100); /* what came later may say otherwise */
+		reactor_arm_ms(q->reactor, timer, 100); /* the outbound side is told first that all are known */
 	else if (commit_stalled(q))
 		reactor_arm_ms(q->reactor, timer, QUEUE_CURE_FIRST_MS); /* its results could not be recorded */
 	else if (!m->held && !m->doomed && !q->closing)
@@ -146,7 +146,7 @@ message_arm(struct queue *q, struct queue_message *m)
 	for (uint32_t i = 0; i < m->recipient_count; i++)
 		if (m->recipients[i].state == QUEUE_WAITING)
 			earliest = MIN_OF(earliest, (uint64_t)m->recipients[i].due_ms);
-	if (earliest == UINT64_MAX || m->held || m->doomed) {
+	if (earliest == UINT64_MAX || m->held || m->doomed || q->replaying) {
 		wheel_disarm(&q->reactor->wheel, &m->timer);
 		return;
 	}

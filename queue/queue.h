@@ -68,6 +68,7 @@ struct queue_message {
 	uint16_t	      flags;	 /* enum envelope_flags */
 	uint8_t		      held;	 /* by the operator: nothing is due */
 	uint8_t		      doomed;	 /* deleted while in hand; forgotten once given back */
+	uint8_t		      broken;	 /* private, while the past is read: a piece was not found */
 	uint8_t		      forgotten; /* private: nothing is owed; kept until that is on disk */
 	uint32_t	      unwritten; /* private: records about it that are not on disk yet */
 };

@@ -73,6 +73,7 @@ struct queue {
 	unsigned		    telling; /* loops over items that are being told, one inside another */
 	int			    refusing; /* 0, or what intake gets */
 	bool			    recovering, closing, closed_told;
+	bool			    replaying; /* the past is being read: nobody is due yet */
 	bool			    scarce; /* no space for the segment after the current one */
 	/* view.c */
 	struct list		    cached; /* views nobody holds, oldest first */

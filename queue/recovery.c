@@ -1,37 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading the past (docs/queue-format.md, section 7).
+ * Reading the past: the files (docs/queue-format.md, section 7).
  *
  * First all segments are opened and their first blocks read, because a later one may void the tail of an earlier one.  Then
  * each is read whole, in slices, and its records applied in order; between slices the reactor serves others.
  * Nothing is removed before the end: until the last record is read no segment is known to be done with.
+ *
+ * The process before us may have died with pages on their way to the disk, which reads show us as if they were there.  So
+ * the directories and each segment are synced before anything is concluded from them.
+ *
+ * What cannot be read for want of memory or descriptors is tried again; what the disk cannot read is skipped block by block.
  */
+#include "queue/recovery.h"
+
 #include <errno.h>
 #include <fcntl.h>
 
 #include "core/crc32c.h"
-#include "queue/queue_internal.h"
 
-enum { RECORDS_PER_TURN = 400, ARENA_MAX = 16 << 20 };
-
-struct recovery {
-	struct queue	      *q;
-	struct io_op	       op;
-	struct wheel_timer     go_on;
-	uint64_t	      *numbers;
-	unsigned	       count, cap, at;
-	bool		       second_pass, cancelled, no_memory;
-	struct queue_segment  *segment; /* being opened or read */
-	char		      *bytes;	/* of the whole segment */
-	uint64_t	       size, got; /* octets wanted and there */
-	uint64_t	       place, end_of_sound, last_lsn;
-	uint64_t	       begun_ns;
-	struct arena	       arena;
-	struct queue_recovery  what;
-	char		       first[RECORD_BLOCK];
+enum {
+	RECORDS_PER_TURN = 400,
+	PLACES_PER_TURN = 2000,	/* of the index */
+	BAD_BLOCKS_MAX = 64,	/* of a segment; a disk may take seconds for each */
+	ARENA_MAX = 16 << 20,
 };
 
 static void next_segment(struct recovery *v);
+static void scan_on(struct recovery *v);
 
 static int
 take_name(void *arg, const char *name)
@@ -63,177 +58,29 @@ take_name(void *arg, const char *name)
 	return 0;
 }
 
+static int
+by_number(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
 static void
 recovery_free(struct recovery *v)
 {
 	v->q->recovery = NULL;
 	wheel_disarm(&v->q->reactor->wheel, &v->go_on);
+	/* In the first pass the segment is not one of all yet. */
+	if (v->segment && v->step <= RECOVERY_BEGINNING) {
+		if (v->segment->fd >= 0)
+			io_close(v->q->reactor->io, v->segment->fd);
+		free(v->segment);
+	}
 	arena_reset(&v->arena);
 	free(v->bytes);
 	free(v->numbers);
 	free(v);
-}
-
-/* --- applying ------------------------------------------------------------------------------------------ */
-
-static void
-damage(struct recovery *v, uint64_t at, uint64_t octets, const char *what)
-{
-	struct queue *q = v->q;
-
-	v->what.damaged++;
-	v->what.lost_octets += octets;
-	v->segment->damaged = true;
-	queue_count(q, QUEUE_COUNT_DAMAGED, 1);
-	log_error(q->reactor->log, "queue-damage", LOG_STR("segment", v->segment->name), LOG_UINT("offset", at),
-		  LOG_UINT("octets", octets), LOG_STR("why", what));
-}
-
-static void
-apply_result(struct recovery *v, const struct record_result *r, uint64_t at)
-{
-	struct queue	     *q = v->q;
-	struct queue_message *m = queue_index_find(&q->index, r->id);
-
-	if (m == NULL || r->recipient >= m->recipient_count)
-		return;
-	segments_settles(v->segment, m->segment->number);
-	message_apply(q, m, r);
-	if (at)
-		m->recipients[r->recipient].last_word = message_word_at(v->segment, at);
-	message_arm(q, m);
-	message_settle(q, m);
-}
-
-static bool
-find_pieces(struct recovery *v, const struct record_message *record, struct queue_message *m)
-{
-	for (uint32_t i = 0; i < record->piece_count; i++) {
-		struct record_piece_ref ref;
-		struct queue_segment   *segment;
-
-		record_piece_ref_read(record->pieces, i, &ref);
-		segment = segments_find(&v->q->segments, ref.segment);
-		if (segment == NULL || ref.at > segment->octets || ref.length > segment->octets - ref.at)
-			return false;
-		if (pieces_add(&m->pieces, segment, &ref) == NULL) {
-			v->no_memory = true;
-			return false;
-		}
-	}
-	return true;
-}
-
-static void
-apply_message(struct recovery *v, struct span payload, uint64_t at)
-{
-	struct queue	     *q = v->q;
-	struct record_message record;
-	struct record_result  r;
-	struct queue_message *m;
-	int		      result;
-
-	arena_reset(&v->arena);
-	result = record_message_read(payload, &v->arena, &record);
-	if (result < 0) {
-		v->no_memory |= result == -ENOMEM;
-		damage(v, at, payload.len, "not a message");
-		return;
-	}
-	while (record_next_result(&record.results, &r))
-		apply_result(v, &r, 0);
-	if (queue_index_find(&q->index, record.envelope.id))
-		return;
-	m = message_new(record.envelope.recipient_count);
-	if (m == NULL) {
-		v->no_memory = true;
-		return;
-	}
-	m->id = record.envelope.id;
-	m->flags = (uint16_t)record.envelope.flags;
-	m->body_octets = record.envelope.body_octets;
-	m->record_at = (uint32_t)at;
-	m->record_len = (uint32_t)(RECORD_HEADER_LEN + payload.len);
-	for (uint32_t i = 0; i < m->recipient_count; i++)
-		m->recipients[i].due_ms = message_due_ms(record.envelope.accepted_ms);
-	if (!find_pieces(v, &record, m)) {
-		damage(v, at, payload.len, "a piece of the message is missing");
-		message_free(q, m);
-		return;
-	}
-	m->segment = v->segment;
-	message_enter(q, m);
-}
-
-struct gone {
-	struct recovery		*v;
-	struct record_checkpoint k;
-};
-
-static bool
-drop_settled(void *arg, struct queue_message *m)
-{
-	struct gone  *g = arg;
-	struct queue *q = g->v->q;
-
-	if (m->segment->number != g->k.segment)
-		return true;
-	for (uint32_t i = 0; i < g->k.count; i++)
-		if (id_equal(record_id_read(g->k.ids, i), m->id))
-			return true;
-	message_act(q, m, QUEUE_DELETE, 0);
-	return true;
-}
-
-static void
-apply(struct recovery *v, const struct record_header *h, struct span payload, uint64_t at)
-{
-	struct queue	    *q = v->q;
-	struct record_result r;
-	struct record_act    a;
-	struct record_piece  p;
-	struct gone	     g = { .v = v };
-	bool		     sound = true;
-
-	switch ((enum record_kind)h->kind) {
-	case RECORD_SEGMENT:
-		break;
-	case RECORD_MESSAGE:
-		apply_message(v, payload, at);
-		break;
-	case RECORD_PIECE:
-		sound = record_piece_read(payload, &p);
-		break;
-	case RECORD_RESULT:
-		sound = record_result_read(payload, &r);
-		if (sound)
-			apply_result(v, &r, at);
-		break;
-	case RECORD_ACT:
-		sound = record_act_read(payload, &a);
-		if (sound) {
-			struct queue_message *m = queue_index_find(&q->index, a.id);
-
-			if (m) {
-				segments_settles(v->segment, m->segment->number);
-				message_act(q, m, (enum queue_act)(a.act - 1), a.at_ms);
-			}
-		}
-		break;
-	case RECORD_CHECKPOINT:
-		sound = record_checkpoint_read(payload, &g.k);
-		if (sound) {
-			uint64_t cursor = 0;
-
-			segments_settles(v->segment, g.k.segment);
-			while (queue_index_walk(&q->index, &cursor, 1000, drop_settled, &g))
-				;
-		}
-		break;
-	}
-	if (!sound)
-		damage(v, at, payload.len, "payload does not fit its kind");
-	v->what.records++;
 }
 
 /* --- scanning ------------------------------------------------------------------------------------------ */
@@ -258,18 +105,52 @@ rest_is_zero(const struct recovery *v, uint64_t at, uint64_t *next)
 	return true;
 }
 
+/* Batches were written after it, so it was not the last one. */
+static void
+torn_after_all(struct recovery *v)
+{
+	if (v->torn == NULL || v->torn == v->segment)
+		return;
+	recovery_damage(v, v->torn, v->torn_from, v->torn_octets, "no record where one should be");
+	v->torn = NULL;
+}
+
+/*
+ * Nothing can be made of the rest.  If it is where the last batch went it was never acknowledged, as far as anybody can
+ * tell; but where the disk could not be read we know nothing.
+ */
+static void
+take_tail(struct recovery *v)
+{
+	uint64_t end = v->size;
+
+	while (end > v->place && v->bytes[end - 1] == 0)
+		end--;
+	if (v->bad_blocks) {
+		recovery_damage(v, v->segment, v->place, end - v->place, "no record where one should be");
+	} else {
+		torn_after_all(v);
+		v->torn = v->segment;
+		v->torn_from = v->place;
+		v->torn_octets = end - v->place;
+	}
+	v->place = v->size;
+}
+
 static void
 take_record(struct recovery *v, const struct record_header *h)
 {
 	struct span payload = span_make(v->bytes + v->place + RECORD_HEADER_LEN, h->length);
 
+	if (h->kind != RECORD_SEGMENT)
+		torn_after_all(v);
 	if (crc32c(0, payload.data, payload.len) == h->payload_crc)
-		apply(v, h, payload, v->place);
+		replay_record(v, h, payload, v->place);
 	else
-		damage(v, v->place, record_stride(h->length), "checksum of the payload");
+		recovery_damage(v, v->segment, v->place, record_stride(h->length), "checksum of the payload");
 	v->last_lsn = h->lsn;
+	v->lsn_max = MAX_OF(v->lsn_max, h->lsn);
 	v->place = MIN_OF(v->place + record_stride(h->length), v->size);
-	v->end_of_sound = v->place;
 }
 
 /* Some records; true when the segment is at its end. */
@@ -293,76 +174,111 @@ scan(struct recovery *v)
 		for (at = v->place + RECORD_ALIGN; at < v->size && !record_at(v, at, &h); at += RECORD_ALIGN)
 			;
 		if (at < v->size) {
-			damage(v, v->place, at - v->place, "no record where one should be");
+			recovery_damage(v, v->segment, v->place, at - v->place, "no record where one should be");
 			v->place = at;
 			continue;
 		}
-		v->what.torn_octets += v->size - v->place;
-		v->place = v->size;
+		take_tail(v);
 	}
 	return v->place >= v->size;
 }
 
-/* --- one segment after another -------------------------------------------------------------------------- */
+/* --- the end ------------------------------------------------------------------------------------------- */
 
 static void
 all_read(struct recovery *v)
 {
 	struct queue	     *q = v->q;
-	struct queue_recovery what = v->what;
+	struct queue_recovery what;
 
-	q->segments.lsn = MAX_OF(q->segments.lsn, v->last_lsn);
-	what.messages = q->index.count;
-	what.segments = v->count;
-	what.milliseconds = (int64_t)((io_mono_now(q->reactor->io) - v->begun_ns) / 1000000);
+	replay_end(v);
+	if (v->torn) {
+		v->what.torn_octets = v->torn_octets;
+		log_warn(q->reactor->log, "queue-torn", LOG_STR("segment", v->torn->name),
+			 LOG_UINT("offset", v->torn_from), LOG_UINT("octets", v->torn_octets));
+		/* Not to be taken for damage once there are records after it. */
+		segments_void(&q->segments, v->torn, v->torn_from);
+	}
+	q->segments.lsn = MAX_OF(q->segments.lsn, v->lsn_max);
+	v->what.messages = q->index.count;
+	v->what.segments = v->count;
+	v->what.milliseconds = (int64_t)((io_mono_now(q->reactor->io) - v->begun_ns) / 1000000);
+	what = v->what;
 	recovery_free(v);
 	LIST_FOR_EACH(&q->segments.all, n)
 		LIST_ENTRY(n, struct queue_segment, node)->sealed = true;
 	segments_sweep(&q->segments);
 	counter_set(&q->values[QUEUE_COUNT_SEGMENTS], q->segments.count);
+	counter_set(&q->values[QUEUE_COUNT_MESSAGES], q->index.count);
 	q->recovering = false;
 	segments_want(&q->segments, 1);
 	q->handlers.recovered(q, &what);
 }
 
-/* The file cannot be read or is no segment of ours: kept, and told of. */
 static void
-set_aside(struct recovery *v, const char *what)
+all_scanned(struct recovery *v)
 {
-	v->what.damaged++;
-	queue_count(v->q, QUEUE_COUNT_DAMAGED, 1);
-	log_error(v->q->reactor->log, "queue-damage", LOG_STR("segment", v->segment->name), LOG_UINT("offset", 0),
-		  LOG_STR("why", what));
-	if (v->segment->fd >= 0)
-		io_close(v->q->reactor->io, v->segment->fd);
-	v->q->segments.last_number = MAX_OF(v->q->segments.last_number, v->segment->number);
-	free(v->segment);
+	v->segment = NULL;
+	v->step = RECOVERY_ENTERING;
+	v->q->replaying = false;
+	reactor_arm_ms(v->q->reactor, &v->go_on, 0);
+}
+
+/* --- first pass: the beginning of each segment ---------------------------------------------------------- */
+
+/* The segment is one of all from now on. */
+static void
+known(struct recovery *v)
+{
+	struct queue_segment *seg = v->segment;
+
+	seg->tail = seg->octets;
+	segments_add(&v->q->segments, seg);
 	v->segment = NULL;
 	v->at++;
 	next_segment(v);
 }
 
+/* Nothing in the file can be trusted or read: kept, and told of. */
+static void
+not_readable(struct recovery *v, const char *what)
+{
+	recovery_damage(v, v->segment, 0, v->segment->octets, what);
+	v->segment->unreadable = true;
+	known(v);
+}
+
+/*
+ * A sound first header gives the nonce, without which nothing else can be read.  It is on the disk more than once: the
+ * first batch begins with it too, at a place no sender can choose.
+ */
 static void
 first_block_read(struct recovery *v)
 {
 	struct queue_segment *seg = v->segment;
+	const uint8_t	     *first = (const uint8_t *)v->first;
 	struct record_header  h;
-	struct record_segment about;
+	struct record_segment about = { 0 };
 	int64_t		      size = io_file_size(seg->fd);
 
-	if (v->got < RECORD_BLOCK || size < RECORD_BLOCK ||
-	    !record_header_read_first((const uint8_t *)v->first, &h) || h.kind != RECORD_SEGMENT ||
-	    h.length != RECORD_SEGMENT_LEN ||
-	    crc32c(0, v->first + RECORD_HEADER_LEN, h.length) != h.payload_crc ||
-	    !record_segment_read(span_make(v->first + RECORD_HEADER_LEN, h.length), &about) ||
-	    about.number != seg->number || h.shard != v->q->params.shard) {
-		set_aside(v, "its first record is not sound");
+	seg->octets = size > 0 ? (uint64_t)size : 0;
+	if (v->got >= RECORD_BLOCK && record_header_read_first(first, &h) && h.kind == RECORD_SEGMENT) {
+		if (h.length != RECORD_SEGMENT_LEN ||
+		    crc32c(0, v->first + RECORD_HEADER_LEN, h.length) != h.payload_crc ||
+		    !record_segment_read(span_make(v->first + RECORD_HEADER_LEN, h.length), &about))
+			about.number = seg->number; /* damage that the second pass will report */
+	} else if (v->got == sizeof(v->first) && record_header_read_first(first + RECORD_BLOCK, &h) &&
+		   h.kind != RECORD_SEGMENT) {
+		about.number = seg->number;
+	} else {
+		not_readable(v, "its first record is not sound");
+		return;
+	}
+	if (about.number != seg->number || h.shard != v->q->params.shard) {
+		not_readable(v, "it is a segment of another name or shard");
 		return;
 	}
 	seg->nonce = h.nonce;
-	seg->octets = (uint64_t)size;
-	seg->tail = seg->octets;
-	segments_add(&v->q->segments, seg);
 	if (about.void_number) {
 		struct queue_segment *other = segments_find(&v->q->segments, about.void_number);
 
@@ -371,40 +287,124 @@ first_block_read(struct recovery *v)
 			segments_settles(seg, other->number);
 		}
 	}
-	v->segment = NULL;
-	v->at++;
-	next_segment(v);
+	known(v);
 }
+
+/* --- second pass: each segment whole -------------------------------------------------------------------- */
 
 static void
 read_on(struct recovery *v)
 {
-	char	*to = v->second_pass ? v->bytes : v->first;
+	char	*to = v->step == RECOVERY_READING ? v->bytes : v->first;
 	uint64_t left = v->size - v->got;
 
-	io_read(v->q->reactor->io, &v->op, v->segment->fd, to + v->got,
-		(unsigned)MIN_OF(left, (uint64_t)QUEUE_READ_OCTETS), v->got);
+	io_read(v->q->reactor->io, &v->op, v->segment->fd, to + v->got, (unsigned)MIN_OF(left, (uint64_t)v->chunk),
+		v->got);
 }
 
 static void
-go_on(struct wheel_timer *timer)
+read_whole(struct recovery *v)
 {
-	struct recovery *v = CONTAINER_OF(timer, struct recovery, go_on);
+	v->step = RECOVERY_READING;
+	v->got = 0;
+	v->chunk = QUEUE_READ_OCTETS;
+	v->bad_blocks = 0;
+	if (v->size)
+		read_on(v);
+	else
+		scan_on(v);
+}
 
-	if (!scan(v)) {
-		reactor_arm_ms(v->q->reactor, &v->go_on, 0);
+static void
+whole_read(struct recovery *v, int result)
+{
+	if (v->got < v->size) {
+		v->bad_blocks++;
+		recovery_damage(v, v->segment, v->got, v->size - v->got,
+				result < 0 ? log_errno_name(-result) : "cut short");
+		v->size = v->got;
+	}
+	scan_on(v);
+}
+
+/* The disk cannot read here.  Not even a block at a time: zeros, in which no record is found. */
+static void
+skip_block(struct recovery *v, int error)
+{
+	uint64_t octets = MIN_OF(v->size - v->got, RECORD_BLOCK - v->got % RECORD_BLOCK);
+
+	if (v->chunk > RECORD_BLOCK) {
+		v->chunk = RECORD_BLOCK;
+	} else {
+		recovery_damage(v, v->segment, v->got, octets, log_errno_name(-error));
+		memset(v->bytes + v->got, 0, octets);
+		v->got += octets;
+		v->bad_blocks++;
+	}
+	if (v->got < v->size)
+		read_on(v);
+	else
+		whole_read(v, 0);
+}
+
+static void
+scan_on(struct recovery *v)
+{
+	v->step = RECOVERY_SCANNING;
+	v->place = 0;
+	v->last_lsn = 0;
+	reactor_arm_ms(v->q->reactor, &v->go_on, 0);
+}
+
+/* --- one step after another ----------------------------------------------------------------------------- */
+
+/* It is we who lack something, not the disk. */
+static bool
+will_pass(int error)
+{
+	return error == -EINTR || error == -EAGAIN || error == -EMFILE || error == -ENFILE || error == -ENOMEM ||
+	       error == -ENOBUFS;
+}
+
+static void
+try_later(struct recovery *v, int error)
+{
+	log_warn(v->q->reactor->log, "queue-recovery-waits", LOG_UINT("shard", v->q->params.shard),
+		 LOG_ERRNO("why", -error));
+	reactor_arm_ms(v->q->reactor, &v->go_on, QUEUE_CURE_FIRST_MS);
+}
+
+static void
+read_some(struct recovery *v, int result)
+{
+	if (result > 0)
+		v->got += (uint64_t)result;
+	if (result > 0 && v->got % QUEUE_READ_OCTETS == 0)
+		v->chunk = QUEUE_READ_OCTETS;
+	if (result < 0 && v->step == RECOVERY_BEGINNING && v->got == 0) { /* the next block may do */
+		memset(v->first, 0, RECORD_BLOCK);
+		v->got = RECORD_BLOCK;
+		read_on(v);
 		return;
 	}
-	v->segment = NULL;
-	v->at++;
-	next_segment(v);
+	if (result > 0 && v->got < v->size)
+		read_on(v);
+	else if (v->step == RECOVERY_BEGINNING)
+		first_block_read(v);
+	else if (result < 0 && v->bad_blocks < BAD_BLOCKS_MAX)
+		skip_block(v, result);
+	else
+		whole_read(v, result);
 }
 
 static void
 op_done(struct io_op *op, const struct io_event *event)
 {
 	struct recovery *v = CONTAINER_OF(op, struct recovery, op);
+	int		 result = event->result;
 
+	if (v->step == RECOVERY_OPENING && result >= 0)
+		v->segment->fd = result;
 	if (v->cancelled) {
 		struct queue *q = v->q;
 
@@ -412,96 +412,148 @@ op_done(struct io_op *op, const struct io_event *event)
 		queue_maybe_closed(q);
 		return;
 	}
-	if (!v->second_pass && v->segment->fd < 0) {
-		if (event->result < 0) {
-			set_aside(v, log_errno_name(-event->result));
+	if (will_pass(result) || (result < 0 && v->step <= RECOVERY_SYNCING_SHARD)) {
+		try_later(v, result);
+		return;
+	}
+	switch (v->step) {
+	case RECOVERY_SYNCING_SPOOL:
+		v->step = RECOVERY_SYNCING_SHARD;
+		io_dirsync(v->q->reactor->io, &v->op, v->q->directory);
+		return;
+	case RECOVERY_SYNCING_SHARD:
+		v->step = RECOVERY_OPENING;
+		next_segment(v);
+		return;
+	case RECOVERY_OPENING:
+		if (result < 0) {
+			not_readable(v, log_errno_name(-result));
 			return;
 		}
-		v->segment->fd = event->result;
-		v->size = RECORD_BLOCK;
+		v->step = RECOVERY_BEGINNING;
+		v->size = sizeof(v->first);
 		v->got = 0;
+		v->chunk = RECORD_BLOCK;
 		read_on(v);
 		return;
-	}
-	if (event->result > 0)
-		v->got += (uint64_t)event->result;
-	if (event->result > 0 && v->got < v->size) {
-		read_on(v);
+	case RECOVERY_SYNCING:
+		if (result < 0)
+			recovery_damage(v, v->segment, 0, 0, "it cannot be synced");
+		read_whole(v);
 		return;
-	}
-	if (!v->second_pass) {
-		first_block_read(v);
+	case RECOVERY_BEGINNING:
+	case RECOVERY_READING:
+		read_some(v, result);
 		return;
+	case RECOVERY_SCANNING:
+	case RECOVERY_ENTERING:
+		break;
 	}
-	if (v->got < v->size) {
-		damage(v, v->got, v->size - v->got, event->result < 0 ? log_errno_name(-event->result) : "cut short");
-		v->size = v->got;
-	}
-	v->place = 0;
-	v->last_lsn = 0;
-	go_on(&v->go_on);
+	INVARIANT(!"a step that has no operation has ended");
 }
 
 static void
-read_whole(struct recovery *v, struct queue_segment *seg)
+open_segment(struct recovery *v)
 {
-	char *bytes;
+	struct queue_segment *seg = v->segment ? v->segment : calloc(1, sizeof(*seg));
 
+	v->step = RECOVERY_OPENING;
+	if (seg == NULL) {
+		try_later(v, -ENOMEM);
+		return;
+	}
 	v->segment = seg;
+	list_node_init(&seg->node);
+	seg->number = v->numbers[v->at];
+	seg->void_from = UINT64_MAX;
+	seg->fd = -1;
+	segment_name(seg);
+	io_open(v->q->reactor->io, &v->op, v->q->directory, seg->name, O_RDWR, 0);
+}
+
+static void
+begin_segment(struct recovery *v)
+{
+	struct queue_segment *seg = v->segment;
+	char		     *bytes;
+
+	v->step = RECOVERY_SYNCING;
 	v->size = MIN_OF(seg->octets, seg->void_from);
-	v->got = 0;
-	bytes = realloc(v->bytes, v->size);
+	bytes = realloc(v->bytes, MAX_OF(v->size, (uint64_t)1));
 	if (bytes == NULL) {
-		damage(v, 0, v->size, "no memory to read it");
-		v->at++;
-		next_segment(v);
+		try_later(v, -ENOMEM);
 		return;
 	}
 	v->bytes = bytes;
-	read_on(v);
+	io_datasync(v->q->reactor->io, &v->op, seg->fd);
 }
 
 static void
 next_segment(struct recovery *v)
 {
-	struct queue *q = v->q;
-
-	if (v->at == v->count && !v->second_pass) {
-		v->second_pass = true;
+	if (v->step <= RECOVERY_BEGINNING) {
+		if (v->at < v->count) {
+			open_segment(v);
+			return;
+		}
 		v->at = 0;
 	}
-	if (v->second_pass) {
-		while (v->at < v->count) {
-			struct queue_segment *seg = segments_find(&q->segments, v->numbers[v->at]);
+	while (v->at < v->count) {
+		struct queue_segment *seg = segments_find(&v->q->segments, v->numbers[v->at]);
 
-			if (seg) {
-				read_whole(v, seg);
-				return;
-			}
-			v->at++;
+		INVARIANT(seg != NULL);
+		if (!seg->unreadable) {
+			v->segment = seg;
+			begin_segment(v);
+			return;
 		}
-		all_read(v);
-		return;
+		v->at++;
 	}
-	v->segment = calloc(1, sizeof(*v->segment));
-	INVARIANT(v->segment != NULL);
-	list_node_init(&v->segment->node);
-	v->segment->number = v->numbers[v->at];
-	v->segment->void_from = UINT64_MAX;
-	v->segment->fd = -1;
-	(void)snprintf(v->segment->name, sizeof(v->segment->name), "%016llx.seg",
-		       (unsigned long long)v->segment->number);
-	io_open(q->reactor->io, &v->op, q->directory, v->segment->name, O_RDWR, 0);
+	all_scanned(v);
 }
 
 static void
-begin(struct wheel_timer *timer)
+go_on(struct wheel_timer *timer)
 {
 	struct recovery *v = CONTAINER_OF(timer, struct recovery, go_on);
+	struct queue	*q = v->q;
 
-	v->go_on.fire = go_on;
-	next_segment(v);
+	switch (v->step) {
+	case RECOVERY_SYNCING_SPOOL:
+		io_dirsync(q->reactor->io, &v->op, q->params.spool);
+		return;
+	case RECOVERY_SYNCING_SHARD:
+		io_dirsync(q->reactor->io, &v->op, q->directory);
+		return;
+	case RECOVERY_OPENING:
+		open_segment(v);
+		return;
+	case RECOVERY_SYNCING:
+		begin_segment(v);
+		return;
+	case RECOVERY_BEGINNING:
+	case RECOVERY_READING:
+		read_on(v);
+		return;
+	case RECOVERY_SCANNING:
+		if (scan(v)) {
+			v->at++;
+			v->segment = NULL;
+			next_segment(v);
+			return;
+		}
+		break;
+	case RECOVERY_ENTERING:
+		if (!replay_enter(v, PLACES_PER_TURN)) {
+			all_read(v);
+			return;
+		}
+		break;
+	}
+	reactor_arm_ms(q->reactor, &v->go_on, 0);
 }
+
+/* --- life ---------------------------------------------------------------------------------------------- */
 
 int
 recovery_start(struct queue *q, const char **why)
@@ -514,8 +566,9 @@ recovery_start(struct queue *q, const char **why)
 		return -ENOMEM;
 	v->q = q;
 	q->recovery = v;
+	q->replaying = true;
 	io_op_init(&v->op, op_done);
-	wheel_timer_init(&v->go_on, begin);
+	wheel_timer_init(&v->go_on, go_on);
 	arena_init(&v->arena, ARENA_MAX);
 	v->begun_ns = io_mono_now(q->reactor->io);
 	result = io_directory_list(q->directory, take_name, v);
@@ -524,6 +577,7 @@ recovery_start(struct queue *q, const char **why)
 		recovery_free(v);
 		return result;
 	}
+	qsort(v->numbers, v->count, sizeof(*v->numbers), by_number);
 	reactor_arm_ms(q->reactor, &v->go_on, 0);
 	return 0;
 }

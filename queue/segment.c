@@ -19,7 +19,7 @@ static const char new_name[] = "new.seg";
 static void begin(struct segments *s);
 static void maybe_closed(struct segments *s);
 
-static void
+void
 segment_name(struct queue_segment *seg)
 {
 	(void)snprintf(seg->name, sizeof(seg->name), "%016llx.seg", (unsigned long long)seg->number);
@@ -66,9 +66,11 @@ segments_reconsider(struct segments *s)
 		reactor_arm_ms(s->reactor, &s->again, 0);
 }
 
-static void
-back_off(struct segments *s)
+void
+segments_back_off(struct segments *s)
 {
+	if (s->closing)
+		return;
 	s->pause_ms = s->pause_ms ? MIN_OF(s->pause_ms * 2, (uint64_t)QUEUE_CURE_MAX_MS) : QUEUE_CURE_FIRST_MS;
 	reactor_arm_ms(s->reactor, &s->again, s->pause_ms);
 }
@@ -87,7 +89,7 @@ give_up(struct segments *s, int error)
 		return;
 	}
 	s->no_space = error == -ENOSPC;
-	back_off(s);
+	segments_back_off(s);
 	s->handlers->failed(s->owner, error);
 }
 
@@ -196,7 +198,7 @@ begin(struct segments *s)
 	error = seg ? space_for(s, octets) : -ENOMEM;
 	s->coming = seg;
 	if (seg == NULL) {
-		back_off(s);
+		segments_back_off(s);
 		s->handlers->failed(s->owner, error);
 		return;
 	}
@@ -381,8 +383,6 @@ segments_void(struct segments *s, const struct queue_segment *seg, uint64_t from
 	s->beyond = false;
 	if (s->step == READY)
 		drop(s);
-	if (s->step == IDLE)
-		back_off(s);
 }
 
 void
@@ -406,7 +406,6 @@ segments_find(const struct segments *s, uint64_t number)
 void
 segments_add(struct segments *s, struct queue_segment *seg)
 {
-	segment_name(seg);
 	list_append(&s->all, &seg->node);
 	s->count++;
 	s->octets += seg->octets;

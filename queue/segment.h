@@ -23,6 +23,8 @@ struct queue_segment {
 	uint32_t	 live;	/* living messages and intakes with a record here */
 	int		 fd;
 	bool		 sealed, damaged, removing;
+	bool		 unreadable; /* nothing of it was understood at the start */
+	bool		 speaks_of_unknown; /* has results about messages nobody knows */
 	bool		 stuck; /* its removal failed and is tried again after a pause */
 	char		 name[SEGMENT_NAME_LEN + 1];
 };
@@ -77,8 +79,10 @@ void segments_reconsider(struct segments *s);
 /* The segment that is ready, now the last of all, or NULL. */
 struct queue_segment *segments_take(struct segments *s);
 /* The tail of seg from this offset on is not to be believed.  A segment that is ready already does not say so: it is
- * dropped, and another one is prepared after a pause.  Nothing may be acknowledged before segments_take() gave that one. */
+ * dropped and another one prepared.  Nothing may be acknowledged before segments_take() gave that one. */
 void segments_void(struct segments *s, const struct queue_segment *seg, uint64_t from);
+/* The disk has failed: the next segment is prepared after a pause. */
+void segments_back_off(struct segments *s);
 /* A batch has been written: the disk is well, and the next pause a short one. */
 void segments_sound(struct segments *s);
 /* seg holds a result about a message of the segment with number `about`. */
@@ -92,6 +96,8 @@ segment_unpin(struct queue_segment *seg)
 /* Removes what is sealed and not needed any more. */
 void segments_sweep(struct segments *s);
 struct queue_segment *segments_find(const struct segments *s, uint64_t number);
+/* Sets the name from the number. */
+void segment_name(struct queue_segment *seg);
 /* Of a file found at start: known from now on. */
 void segments_add(struct segments *s, struct queue_segment *seg);
 void segments_close(struct segments *s);
