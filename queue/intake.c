@@ -64,7 +64,7 @@ int
 queue_intake_open(struct queue *q, struct queue_intake *in, uint64_t size_hint)
 {
 	struct queue_intake_state *s;
-	size_t			   cap = size_hint ? MIN_OF(size_hint + 512, q->params.inline_octets_max) : TEXT_FIRST;
+	size_t			   cap = size_hint ? MIN_OF(size_hint, q->params.inline_octets_max) + 512 : TEXT_FIRST;
 	uint64_t		   chance;
 	int			   result = queue_refusal(q);
 
@@ -279,6 +279,12 @@ message_written(struct queue *q, struct record_item *item, int result)
 	m->record_len = RECORD_HEADER_LEN + item->length;
 	m->pieces = s->pieces;
 	apply_settlement(s);
+	if (s->pieces) { /* what the last piece was cut from */
+		free(s->text);
+		s->text = NULL;
+		s->budget -= s->text_cap;
+		budget_give(&q->reactor->memory, s->text_cap);
+	}
 	/* The blocks become the view's, and the budget with them. */
 	box->head = s->head;
 	box->text = s->text;
