@@ -20,6 +20,7 @@
 
 enum {
 	RECORDS_PER_TURN = 400,
+	OCTETS_PER_TURN = 4 << 20,
 	PLACES_PER_TURN = 2000,	/* of the index */
 	BAD_BLOCKS_MAX = 64,	/* of a segment; a disk may take seconds for each */
 	ARENA_MAX = 16 << 20,
@@ -56,6 +57,15 @@ take_name(void *arg, const char *name)
 	}
 	v->numbers[v->count++] = number;
 	return 0;
+}
+
+/* In the next turn.  A timer for this instant would sleep to the end of its tick. */
+static void
+soon(struct recovery *v)
+{
+	struct reactor *r = v->q->reactor;
+
+	wheel_arm(&r->wheel, &v->go_on, reactor_now(r) >> WHEEL_TICK_SHIFT << WHEEL_TICK_SHIFT);
 }
 
 static int
@@ -157,7 +167,9 @@ take_record(struct recovery *v, const struct record_header *h)
 static bool
 scan(struct recovery *v)
 {
-	for (unsigned i = 0; i < RECORDS_PER_TURN; i++) {
+	uint64_t stop = v->place + OCTETS_PER_TURN;
+
+	for (unsigned i = 0; i < RECORDS_PER_TURN && v->place < stop; i++) {
 		struct record_header h;
 		uint64_t	     next, at;
 
@@ -221,7 +233,7 @@ all_scanned(struct recovery *v)
 	v->segment = NULL;
 	v->step = RECOVERY_ENTERING;
 	v->q->replaying = false;
-	reactor_arm_ms(v->q->reactor, &v->go_on, 0);
+	soon(v);
 }
 
 /* --- first pass: the beginning of each segment ---------------------------------------------------------- */
@@ -353,7 +365,7 @@ scan_on(struct recovery *v)
 	v->step = RECOVERY_SCANNING;
 	v->place = 0;
 	v->last_lsn = 0;
-	reactor_arm_ms(v->q->reactor, &v->go_on, 0);
+	soon(v);
 }
 
 /* --- one step after another ----------------------------------------------------------------------------- */
@@ -550,7 +562,7 @@ go_on(struct wheel_timer *timer)
 		}
 		break;
 	}
-	reactor_arm_ms(q->reactor, &v->go_on, 0);
+	soon(v);
 }
 
 /* --- life ---------------------------------------------------------------------------------------------- */
@@ -578,7 +590,7 @@ recovery_start(struct queue *q, const char **why)
 		return result;
 	}
 	qsort(v->numbers, v->count, sizeof(*v->numbers), by_number);
-	reactor_arm_ms(q->reactor, &v->go_on, 0);
+	soon(v);
 	return 0;
 }
 
