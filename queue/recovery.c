@@ -26,6 +26,8 @@ enum {
 	ARENA_MAX = 16 << 20,
 };
 
+#define NO_DOUBT UINT64_MAX
+
 static void next_segment(struct recovery *v);
 static void scan_on(struct recovery *v);
 
@@ -132,19 +134,29 @@ torn_after_all(struct recovery *v)
 static void
 take_tail(struct recovery *v)
 {
-	uint64_t end = v->size;
+	uint64_t from = v->doubt_from, end = v->size;
 
-	while (end > v->place && v->bytes[end - 1] == 0)
+	while (end > from && v->bytes[end - 1] == 0)
 		end--;
+	v->doubt_from = NO_DOUBT;
 	if (v->bad_blocks) {
-		recovery_damage(v, v->segment, v->place, end - v->place, "no record where one should be");
-	} else {
-		torn_after_all(v);
-		v->torn = v->segment;
-		v->torn_from = v->place;
-		v->torn_octets = end - v->place;
+		recovery_damage(v, v->segment, from, end - from, "no sound record where one should be");
+		return;
 	}
-	v->place = v->size;
+	torn_after_all(v);
+	v->torn = v->segment;
+	v->torn_from = from;
+	v->torn_octets = end - from;
+}
+
+/* What was in doubt is damage, for here is a record behind it. */
+static void
+end_doubt(struct recovery *v)
+{
+	if (v->doubt_from == NO_DOUBT)
+		return;
+	recovery_damage(v, v->segment, v->doubt_from, v->place - v->doubt_from, "no sound record where one should be");
+	v->doubt_from = NO_DOUBT;
 }
 
 static void
@@ -152,15 +164,30 @@ take_record(struct recovery *v, const struct record_header *h)
 {
 	struct span payload = span_make(v->bytes + v->place + RECORD_HEADER_LEN, h->length);
 
-	if (h->kind != RECORD_SEGMENT)
-		torn_after_all(v);
-	if (crc32c(0, payload.data, payload.len) == h->payload_crc)
+	if (crc32c(0, payload.data, payload.len) == h->payload_crc) {
+		end_doubt(v);
+		if (h->kind != RECORD_SEGMENT)
+			torn_after_all(v);
 		replay_record(v, h, payload, v->place);
-	else
-		recovery_damage(v, v->segment, v->place, record_stride(h->length), "checksum of the payload");
+	} else {
+		v->doubt_from = MIN_OF(v->doubt_from, v->place);
+	}
 	v->last_lsn = h->lsn;
 	v->lsn_max = MAX_OF(v->lsn_max, h->lsn);
 	v->place = MIN_OF(v->place + record_stride(h->length), v->size);
+}
+
+/* From here to the next sound header, or to the end, there is something that is no record. */
+static void
+take_other(struct recovery *v)
+{
+	struct record_header h;
+	uint64_t	     at = v->place + RECORD_ALIGN;
+
+	while (at < v->size && !record_at(v, at, &h))
+		at += RECORD_ALIGN;
+	v->doubt_from = MIN_OF(v->doubt_from, v->place);
+	v->place = MIN_OF(at, v->size);
 }
 
 /* Some records; true when the segment is at its end. */
@@ -169,30 +196,22 @@ scan(struct recovery *v)
 {
 	uint64_t stop = v->place + OCTETS_PER_TURN;
 
-	for (unsigned i = 0; i < RECORDS_PER_TURN && v->place < stop; i++) {
+	for (unsigned i = 0; i < RECORDS_PER_TURN && v->place < MIN_OF(stop, v->size); i++) {
 		struct record_header h;
-		uint64_t	     next, at;
+		uint64_t	     next;
 
-		if (v->place >= v->size)
-			return true;
-		if (record_at(v, v->place, &h)) {
+		if (record_at(v, v->place, &h))
 			take_record(v, &h);
-			continue;
-		}
-		if (rest_is_zero(v, v->place, &next)) {
+		else if (rest_is_zero(v, v->place, &next))
 			v->place = next;
-			continue;
-		}
-		for (at = v->place + RECORD_ALIGN; at < v->size && !record_at(v, at, &h); at += RECORD_ALIGN)
-			;
-		if (at < v->size) {
-			recovery_damage(v, v->segment, v->place, at - v->place, "no record where one should be");
-			v->place = at;
-			continue;
-		}
-		take_tail(v);
+		else
+			take_other(v);
 	}
-	return v->place >= v->size;
+	if (v->place < v->size)
+		return false;
+	if (v->doubt_from != NO_DOUBT)
+		take_tail(v);
+	return true;
 }
 
 /* --- the end ------------------------------------------------------------------------------------------- */
@@ -364,6 +383,7 @@ scan_on(struct recovery *v)
 {
 	v->step = RECOVERY_SCANNING;
 	v->place = 0;
+	v->doubt_from = NO_DOUBT;
 	v->last_lsn = 0;
 	soon(v);
 }
