@@ -48,7 +48,7 @@ rig_turn_until(const bool *done)
 }
 
 void
-rig_start(void)
+rig_begin(void)
 {
 	const struct queue_handlers handlers = { on_due, on_recovered, on_closed };
 	const char		   *why = "";
@@ -64,6 +64,12 @@ rig_start(void)
 		ck_assert_msg(result == -EWOULDBLOCK, "%s", why);
 		reactor_turn(&rig.reactor, 0);
 	}
+}
+
+void
+rig_start(void)
+{
+	rig_begin();
 	rig_turn_until(&rig.recovered);
 }
 

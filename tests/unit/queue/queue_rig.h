@@ -33,7 +33,8 @@ extern struct rig rig;
 void rig_open(void);
 /* Closes what is open, checks that the memory budget is whole, removes the spool. */
 void rig_close(void);
-void rig_start(void); /* queue_open() and the past is read */
+void rig_begin(void); /* queue_open(); rig.recovered follows */
+void rig_start(void); /* and the past is read */
 void rig_stop(void);
 void rig_restart(void);
 void rig_turn(void);

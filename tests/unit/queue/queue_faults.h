@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tests/unit/queue/queue_faults.h - operations on a shard's files that fail when they are told to, and a clock
+ * that is put forward.  The linker puts the operations of the seam through here (--wrap); what is not durable passes: the
+ * log has its own troubles.
+ */
+#ifndef TESTS_QUEUE_FAULTS_H
+#define TESTS_QUEUE_FAULTS_H
+
+#include "queue_rig.h"
+
+enum fault {
+	FAULT_NOTHING,
+	FAULT_ERROR,	/* -EIO and nothing done */
+	FAULT_NO_SPACE, /* -ENOSPC and nothing done */
+	FAULT_LIE,	/* a write or rename is done, and then -EIO */
+	FAULT_SHORT,	/* half a write and no error; others -EIO */
+};
+
+struct faults {
+	unsigned   at;	    /* the at-th operation from now fails; 0: none */
+	bool	   stays;   /* and all after it */
+	enum fault kind;
+	unsigned   count;   /* operations seen */
+	bool	   happened;
+	int64_t	   space_free; /* on the file system, as far as the shard can see */
+	/* What became of names, in order: '-' and the number of a segment when it was unlinked, '=' when a sync of the
+	 * directory ended. */
+	char	   names[4096];
+	unsigned   names_len;
+};
+
+extern struct faults faults;
+
+enum { PATIENCE = 50000 };
+
+void faults_reset(void);
+void heal(void);
+/* A turn, in which a tenth of a second seems to pass. */
+void turn_and_forward(void);
+void wait_for_mail(void); /* until the shard refuses no more */
+void stop_patiently(void);
+
+#endif

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The same small day of a shard again and again, each time with another operation on its files failing: the first, the
+ * second, and so on until a day has passed without one.  A fault comes once, or stays until it is taken away.
+ *
+ *   - Nobody is told 0 about what is not on disk; who was told 0 is there after a restart, with the same text.
+ *   - Who was told an error is not there after a restart, unless the shard stopped before it could say so on disk.
+ *   - The shard takes mail again by itself when the fault has gone.
+ */
+#include "queue_faults.h"
+
+#include <errno.h>
+
+/* --- the day --------------------------------------------------------------------------------------------- */
+
+enum { MESSAGES = 15, SIZE = 9000, SIZE_LARGE = 300 * 1024, AT_A_TIME = 3 };
+
+static struct day {
+	struct message {
+		struct queue_ack  ack[RIG_RECIPIENTS];
+		struct rig_intake in;
+		struct id	  id;
+		bool		  tried;
+		int		  result; /* what intake was told */
+		unsigned	  settled; /* recipients whose outcome is on disk */
+		unsigned	  begun;   /* recipients whose outcome was recorded */
+	} messages[MESSAGES];
+	unsigned count;
+} day;
+
+static size_t
+size_of(unsigned i)
+{
+	return i % 5 == 4 ? SIZE_LARGE : SIZE / (1 + i % 3);
+}
+
+static void
+on_settled(struct queue_ack *ack, int result)
+{
+	for (unsigned i = 0; i < day.count; i++)
+		for (unsigned r = 0; r < RIG_RECIPIENTS; r++)
+			if (ack == &day.messages[i].ack[r])
+				day.messages[i].settled += result == 0;
+}
+
+/* A few at a time; whatever happens to them. */
+static void
+take_in(unsigned count)
+{
+	unsigned from = day.count;
+
+	for (unsigned i = from; i < from + count; i++) {
+		struct message *m = &day.messages[i];
+
+		day.count++;
+		m->result = rig_intake_open(&m->in, i, size_of(i));
+		if (m->result)
+			continue;
+		m->id = m->in.in.id;
+		m->tried = true;
+		m->result = rig_intake_fill(&m->in);
+		if (m->result)
+			queue_intake_abort(&m->in.in);
+		else
+			rig_intake_commit(&m->in, NULL);
+	}
+	for (unsigned i = from; i < from + count; i++) {
+		struct message *m = &day.messages[i];
+
+		for (unsigned turn = 0; m->result == 0 && !m->in.done; turn++) {
+			ck_assert_uint_lt(turn, PATIENCE);
+			turn_and_forward();
+		}
+		if (m->result == 0)
+			m->result = m->in.result;
+		ck_assert(m->result == 0 || m->result == -EIO || m->result == -ENOSPC || m->result == -EBUSY);
+	}
+}
+
+static void
+settle(unsigned i, unsigned recipient)
+{
+	struct message *m = &day.messages[i];
+
+	if (m->result || queue_find(rig.queue, m->id) == NULL)
+		return;
+	if (queue_find(rig.queue, m->id)->recipients[recipient].state != QUEUE_WAITING)
+		return;
+	m->ack[recipient].done = on_settled;
+	m->begun++;
+	rig_settle(m->id, recipient, QUEUE_DELIVERED, &m->ack[recipient]);
+}
+
+static bool
+results_on_their_way(void)
+{
+	for (unsigned i = 0; i < day.count; i++)
+		if (day.messages[i].settled < day.messages[i].begun)
+			return true;
+	return false;
+}
+
+/* For the results, which may have to wait for the disk to be cured; and for what is to be removed then. */
+static void
+wait_a_little(void)
+{
+	for (unsigned i = 0; i < 12 || (i < 300 && results_on_their_way()); i++)
+		turn_and_forward();
+}
+
+static void
+wait_for_recovery(void)
+{
+	rig_begin();
+	for (unsigned i = 0; !rig.recovered; i++) {
+		ck_assert_uint_lt(i, PATIENCE);
+		if (i >= 300 && faults.happened)
+			heal();
+		turn_and_forward();
+	}
+}
+
+static void
+check_day(const char *when, bool could_say)
+{
+	for (unsigned i = 0; i < day.count; i++) {
+		const struct message *m = &day.messages[i];
+		struct queue_message *found = m->tried ? queue_find(rig.queue, m->id) : NULL;
+
+		if (m->result && could_say)
+			ck_assert_msg(!found, "%s: message %u was refused with %d and is there", when, i, m->result);
+		if (m->result)
+			continue;
+		if (m->settled == RIG_RECIPIENTS)
+			ck_assert_msg(!found, "%s: message %u was done and is there", when, i);
+		if (m->begun == RIG_RECIPIENTS)
+			continue;
+		ck_assert_msg(found != NULL, "%s: message %u is lost", when, i);
+		ck_assert_msg(found->open <= RIG_RECIPIENTS - m->settled, "%s: a result of %u is lost", when, i);
+		ck_assert_msg(found->open >= RIG_RECIPIENTS - m->begun, "%s: %u has a result nobody gave", when, i);
+		ck_assert_msg(rig_check(m->id, i, size_of(i)) == 0, "%s: message %u cannot be read", when, i);
+	}
+}
+
+static void
+live_a_day(bool heal_at_night)
+{
+	rig.params.cache_octets_max = 0;
+	wait_for_recovery();
+	take_in(AT_A_TIME);
+	settle(0, 0);
+	settle(0, 1);
+	settle(1, 0);
+	take_in(AT_A_TIME);
+	settle(4, 0);
+	settle(4, 1);
+	settle(3, 1);
+	wait_a_little();
+	if (heal_at_night) {
+		heal();
+		wait_for_mail();
+		wait_a_little();
+		check_day("evening", false);
+	}
+	stop_patiently();
+	wait_for_recovery();
+	take_in(AT_A_TIME);
+	settle(1, 1);
+	settle(2, 0);
+	settle(6, 0);
+	settle(6, 1);
+	wait_a_little();
+	take_in(AT_A_TIME);
+	wait_a_little();
+}
+
+static void
+one_fault(enum fault kind, bool stays, bool heal_at_night)
+{
+	static const char *const names[] = { "nothing", "EIO", "ENOSPC", "lie", "short" };
+	char		    when[80];
+	unsigned	    n;
+
+	for (n = 1;; n++) {
+		(void)snprintf(when, sizeof(when), "%s at %u%s%s", names[kind], n, stays ? ", stays" : "",
+			       heal_at_night ? ", healed at night" : "");
+		memset(&day, 0, sizeof(day));
+		faults_reset();
+		faults.kind = kind;
+		faults.at = n;
+		faults.stays = stays;
+		rig_open();
+		live_a_day(heal_at_night);
+		heal();
+		wait_for_mail();
+		take_in(1);
+		if (day.messages[day.count - 1].result) { /* it learned only now; once more, when it has tried again */
+			for (unsigned i = 0; i < 800; i++)
+				turn_and_forward();
+			take_in(1);
+		}
+		ck_assert_msg(day.messages[day.count - 1].result == 0, "%s: no mail afterwards", when);
+		stop_patiently();
+		rig_start();
+		/* A shard that stopped while its disk was failing cannot have voided what it refused. */
+		check_day(when, !stays || heal_at_night);
+		rig_stop();
+		/* And once more: nothing that came back may have rested on what was just removed. */
+		rig_start();
+		check_day(when, !stays || heal_at_night);
+		rig_close();
+		if (!faults.happened)
+			break;
+	}
+	ck_assert_uint_gt(n, 20);
+}
+
+static const struct {
+	enum fault kind;
+	bool	   stays, heal_at_night;
+} one_fault_cases[] = {
+	{ FAULT_ERROR, false, false }, { FAULT_ERROR, true, false },  { FAULT_ERROR, true, true },
+	{ FAULT_NO_SPACE, true, false }, { FAULT_NO_SPACE, false, true }, { FAULT_LIE, false, false },
+	{ FAULT_LIE, true, true },     { FAULT_SHORT, false, false }, { FAULT_SHORT, true, true },
+};
+
+START_TEST(each_operation_fails_once)
+{
+	one_fault(one_fault_cases[_i].kind, one_fault_cases[_i].stays, one_fault_cases[_i].heal_at_night);
+}
+END_TEST
+
+/* --- space ----------------------------------------------------------------------------------------------- */
+
+START_TEST(mail_stops_at_the_limit_and_comes_back)
+{
+	struct id id[200];
+	unsigned  n = 0;
+	int	  result = 0;
+
+	faults_reset();
+	rig_open();
+	rig.params.spool_octets_max = 4 * (64 << 10);
+	rig_start();
+	for (; n < COUNT_OF(id) && result == 0; n++)
+		result = rig_try(n, 6000, &id[n]);
+	n--;
+	ck_assert_int_eq(result, -ENOSPC);
+	ck_assert_uint_gt(n, 20);
+	/* Results are taken all the same, more than the reserve holds. */
+	for (unsigned k = 0; k < 40; k++) {
+		for (unsigned i = 0; i < n - 1; i++)
+			rig_settle(id[i], 0, QUEUE_WAITING, NULL);
+		rig_act(id[n - 1], QUEUE_HOLD);
+		rig_act(id[n - 1], QUEUE_RELEASE);
+	}
+	ck_assert_int_eq(queue_refusal(rig.queue), -ENOSPC);
+	for (unsigned i = 0; i < n; i++) {
+		rig_settle(id[i], 0, QUEUE_DELIVERED, NULL);
+		rig_settle(id[i], 1, QUEUE_DELIVERED, NULL);
+	}
+	wait_for_mail();
+	id[0] = rig_put(1, 6000);
+	stop_patiently();
+	rig_start();
+	ck_assert_uint_eq(rig.what.messages, 1);
+	ck_assert_int_eq(rig_check(id[0], 1, 6000), 0);
+	rig_close();
+}
+END_TEST
+
+START_TEST(mail_stops_at_the_floor_and_comes_back)
+{
+	struct id id;
+
+	faults_reset();
+	rig_open();
+	rig.params.space_free_min = 1 << 20;
+	rig_start();
+	id = rig_put(0, 100);
+	faults.space_free = 1000;
+	for (unsigned i = 0; i < 30; i++)
+		turn_and_forward();
+	ck_assert_int_eq(queue_refusal(rig.queue), -ENOSPC);
+	rig_act(id, QUEUE_HOLD);
+	faults.space_free = INT64_C(1) << 40;
+	wait_for_mail();
+	(void)rig_put(1, 100);
+	rig_close();
+}
+END_TEST
+
+/* While results have no place to go no delivery begins, and a shard that is told to close does. */
+START_TEST(deliveries_wait_for_the_disk)
+{
+	struct id id;
+
+	faults_reset();
+	rig_open();
+	rig_start();
+	id = rig_put(0, 100);
+	(void)rig_put(1, 100);
+	faults.kind = FAULT_ERROR;
+	faults.at = 1;
+	faults.stays = true;
+	rig_settle(id, 0, QUEUE_DELIVERED, NULL);
+	wait_a_little();
+	ck_assert_int_eq(queue_refusal(rig.queue), -EIO);
+	rig.due = 0;
+	queue_act(rig.queue, queue_find(rig.queue, id), QUEUE_RETRY, NULL);
+	wait_a_little();
+	ck_assert_uint_eq(rig.due, 0);
+	stop_patiently();
+	heal();
+	rig_start();
+	ck_assert_uint_eq(queue_find(rig.queue, id)->open, 2);
+	rig_close();
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite	*suite = suite_create("faults");
+	TCase	*tc = tcase_create("disk");
+	SRunner *runner;
+	int	 failed;
+
+	tcase_set_timeout(tc, 200);
+	tcase_add_loop_test(tc, each_operation_fails_once, 0, COUNT_OF(one_fault_cases));
+	tcase_add_test(tc, mail_stops_at_the_limit_and_comes_back);
+	tcase_add_test(tc, mail_stops_at_the_floor_and_comes_back);
+	tcase_add_test(tc, deliveries_wait_for_the_disk);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
