@@ -609,7 +609,8 @@ recovery_start(struct queue *q, const char **why)
 		recovery_free(v);
 		return result;
 	}
-	qsort(v->numbers, v->count, sizeof(*v->numbers), by_number);
+	if (v->count)
+		qsort(v->numbers, v->count, sizeof(*v->numbers), by_number);
 	soon(v);
 	return 0;
 }

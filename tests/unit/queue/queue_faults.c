@@ -46,6 +46,8 @@ void __wrap_io_datasync(struct io *io, struct io_op *op, int fd);
 int64_t  __wrap_io_space_free(int directory);
 uint64_t __real_io_mono(const struct io *io);
 uint64_t __wrap_io_mono(const struct io *io);
+uint64_t __real_io_mono_now(const struct io *io);
+uint64_t __wrap_io_mono_now(const struct io *io);
 unsigned __real_io_turn(struct io *io, uint64_t deadline_ns);
 unsigned __wrap_io_turn(struct io *io, uint64_t deadline_ns);
 
@@ -221,6 +223,12 @@ uint64_t
 __wrap_io_mono(const struct io *io)
 {
 	return __real_io_mono(io) + forward_ns;
+}
+
+uint64_t
+__wrap_io_mono_now(const struct io *io)
+{
+	return __real_io_mono_now(io) + forward_ns;
 }
 
 unsigned

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which segment may go, and when. */
+#include "queue_faults.h"
+
+#include <errno.h>
+
+enum { FILLING = 6000 };
+
+static unsigned
+segments_on_disk(void)
+{
+	char names[64][32];
+
+	return rig_segments(names, 64);
+}
+
+static bool
+there_is(uint64_t number)
+{
+	char	 names[64][32];
+	unsigned n = rig_segments(names, 64);
+
+	while (n--)
+		if (strtoull(names[n], NULL, 16) == number)
+			return true;
+	return false;
+}
+
+static uint64_t
+segment_of(struct id id)
+{
+	uint64_t number = 0;
+	char	 names[64][32];
+	unsigned n = rig_segments(names, 64);
+
+	/* The one whose octets name the message; ids are random enough. */
+	while (n-- && number == 0) {
+		size_t	len;
+		char   *bytes = rig_read(names[n], &len);
+		uint8_t want[16];
+
+		memcpy(want, &id.high, 8);
+		memcpy(want + 8, &id.low, 8);
+		if (memmem(bytes, len, want, sizeof(want)))
+			number = strtoull(names[n], NULL, 16);
+		free(bytes);
+	}
+	return number;
+}
+
+static void
+wait_until_gone(uint64_t number)
+{
+	for (unsigned i = 0; there_is(number); i++) {
+		ck_assert_msg(i < 5000, "segment %llu stays", (unsigned long long)number);
+		turn_and_forward();
+	}
+}
+
+static void
+finish(struct id id)
+{
+	for (unsigned r = 0; r < RIG_RECIPIENTS; r++)
+		if (queue_find(rig.queue, id)->recipients[r].state == QUEUE_WAITING)
+			rig_settle(id, r, QUEUE_DELIVERED, NULL);
+}
+
+/* Messages that are done as soon as they are in, until the shard writes to another segment. */
+static void
+go_to_the_next(void)
+{
+	struct id first = rig_put(900, FILLING), last = first;
+	uint64_t  from = segment_of(first);
+
+	for (unsigned i = 901; segment_of(last) == from; i++) {
+		struct id id = rig_put(i, FILLING);
+
+		finish(last);
+		last = id;
+		ck_assert_uint_lt(i, 1000);
+	}
+	finish(last);
+	for (unsigned i = 0; i < 20; i++)
+		turn_and_forward();
+}
+
+START_TEST(goes_when_nothing_in_it_is_needed)
+{
+	struct id id = rig_put(0, 100);
+	uint64_t  number = segment_of(id);
+
+	go_to_the_next();
+	ck_assert(there_is(number));
+	finish(id);
+	wait_until_gone(number);
+	for (unsigned i = 0; i < 5; i++)
+		go_to_the_next();
+	for (number = 2; number < 5; number++)
+		wait_until_gone(number);
+}
+END_TEST
+
+/* A result in a later segment must not go before the message it speaks of. */
+START_TEST(results_outlive_their_message)
+{
+	struct id neighbour = rig_put(0, 100), done = rig_put(1, 100);
+	uint64_t  number = segment_of(done);
+
+	go_to_the_next();
+	finish(done);
+	rig_act(neighbour, QUEUE_HOLD);
+	go_to_the_next();
+	go_to_the_next();
+	ck_assert_uint_ge(segments_on_disk(), 3);
+	rig_restart();
+	ck_assert_uint_eq(rig.what.messages, 1);
+	ck_assert_ptr_null(queue_find(rig.queue, done));
+	ck_assert_uint_eq(queue_find(rig.queue, neighbour)->held, 1);
+	go_to_the_next();
+	rig_restart();
+	ck_assert_ptr_null(queue_find(rig.queue, done));
+	finish(neighbour);
+	wait_until_gone(number);
+}
+END_TEST
+
+/* What a failed write left is voided as long as it is there. */
+START_TEST(voiding_outlives_the_void)
+{
+	struct id kept = rig_put(0, 100), refused;
+
+	for (unsigned i = 0; i < 20; i++)
+		turn_and_forward(); /* the next segment is ready, and must not be used */
+	faults.kind = FAULT_LIE;
+	faults.at = faults.count + 1;
+	ck_assert_int_eq(rig_try(1, 100, &refused), -EIO);
+	wait_for_mail();
+	for (unsigned i = 0; i < 3; i++)
+		go_to_the_next();
+	for (unsigned i = 0; i < 2; i++) {
+		rig_restart();
+		ck_assert_ptr_null(queue_find(rig.queue, refused));
+		ck_assert_int_eq(rig_check(kept, 0, 100), 0);
+		ck_assert_uint_eq(rig.what.messages, 1);
+		ck_assert_uint_eq(rig.what.damaged, 0);
+		go_to_the_next();
+		go_to_the_next();
+	}
+}
+END_TEST
+
+/* A name is gone only after the directory was synced; before that nothing that settled its messages goes. */
+START_TEST(removal_is_on_disk_before_the_next)
+{
+	struct id   a = rig_put(0, 100);
+	uint64_t    first = segment_of(a), second;
+	struct id   b;
+	char	    text[2][32];
+	const char *one, *two;
+
+	go_to_the_next();
+	b = rig_put(1, 100);
+	second = segment_of(b);
+	ck_assert_uint_gt(second, first);
+	rig_act(a, QUEUE_HOLD);
+	go_to_the_next();
+	finish(b);
+	faults.names_len = 0;
+	rig_act(a, QUEUE_DELETE);
+	wait_until_gone(first);
+	wait_until_gone(second);
+	(void)snprintf(text[0], sizeof(text[0]), "-%llu", (unsigned long long)first);
+	(void)snprintf(text[1], sizeof(text[1]), "-%llu", (unsigned long long)second);
+	one = strstr(faults.names, text[0]);
+	two = strstr(faults.names, text[1]);
+	ck_assert_msg(one && two && one < two && memchr(one, '=', (size_t)(two - one)), "%s", faults.names);
+}
+END_TEST
+
+START_TEST(removal_is_tried_again)
+{
+	struct id id = rig_put(0, 100);
+	uint64_t  number = segment_of(id);
+
+	go_to_the_next();
+	finish(id);
+	faults.kind = FAULT_ERROR;
+	faults.at = faults.count + 2; /* behind the write of the result */
+	faults.stays = true;
+	for (unsigned i = 0; i < 60; i++)
+		turn_and_forward();
+	ck_assert(there_is(number));
+	ck_assert_uint_lt(faults.count, 400); /* after pauses */
+	heal();
+	wait_until_gone(number);
+}
+END_TEST
+
+START_TEST(large_record_gets_a_large_segment)
+{
+	struct id small = rig_put(0, 100), large, last;
+
+	rig.params.inline_octets_max = 1 << 20;
+	queue_configure(rig.queue, &rig.params);
+	large = rig_put(1, 200000);
+	last = rig_put(2, 100);
+	rig_restart();
+	ck_assert_int_eq(rig_check(small, 0, 100), 0);
+	ck_assert_int_eq(rig_check(large, 1, 200000), 0);
+	ck_assert_int_eq(rig_check(last, 2, 100), 0);
+}
+END_TEST
+
+/* --- damage ---------------------------------------------------------------------------------------------- */
+
+static void
+spoil(uint64_t number, size_t at, size_t octets)
+{
+	char   name[32];
+	size_t len;
+	char  *bytes;
+
+	(void)snprintf(name, sizeof(name), "%016llx.seg", (unsigned long long)number);
+	bytes = rig_read(name, &len);
+	memset(bytes + at, 0xa5, octets);
+	rig_write(name, bytes, len);
+	free(bytes);
+}
+
+START_TEST(first_block_may_be_lost)
+{
+	struct id id = rig_put(0, 100);
+	uint64_t  number = segment_of(id);
+
+	rig_stop();
+	spoil(number, 0, 4096);
+	for (unsigned i = 0; i < 2; i++) {
+		rig_start();
+		ck_assert_uint_ge(rig.what.damaged, 1);
+		ck_assert_int_eq(rig_check(id, 0, 100), 0);
+		rig_stop();
+	}
+	spoil(number, 0, 8192);
+	rig_start();
+	ck_assert_ptr_null(queue_find(rig.queue, id));
+	rig_restart();
+	ck_assert(there_is(number));
+}
+END_TEST
+
+/* A segment that cannot be read now may be readable at the next start: what settles its messages stays. */
+START_TEST(results_outlive_what_cannot_be_read)
+{
+	struct id kept = rig_put(0, 100), done = rig_put(1, 100);
+	uint64_t  number = segment_of(kept);
+	char	  name[32], *bytes;
+	size_t	  len;
+
+	go_to_the_next();
+	finish(done);
+	go_to_the_next();
+	rig_stop();
+	(void)snprintf(name, sizeof(name), "%016llx.seg", (unsigned long long)number);
+	bytes = rig_read(name, &len);
+	spoil(number, 0, len);
+	rig_start();
+	ck_assert_uint_eq(rig.what.messages, 0);
+	go_to_the_next();
+	go_to_the_next();
+	rig_stop();
+	rig_write(name, bytes, len);
+	free(bytes);
+	rig_start();
+	ck_assert_uint_eq(rig.what.messages, 1);
+	ck_assert_int_eq(rig_check(kept, 0, 100), 0);
+}
+END_TEST
+
+START_TEST(pieces_go_with_their_message)
+{
+	struct id   large = rig_put(0, 300000), neighbour;
+	uint64_t    pieces = segment_of(large);
+	unsigned    i;
+
+	/* The record lies behind its pieces; a neighbour keeps that segment, and the pieces' can go. */
+	neighbour = rig_put(1, 100);
+	ck_assert_uint_ge(segment_of(neighbour), pieces);
+	finish(large);
+	for (i = 0; i < 3; i++)
+		go_to_the_next();
+	rig_restart();
+	ck_assert_uint_eq(rig.what.damaged, 0);
+	ck_assert_uint_eq(rig.what.messages, 1);
+	ck_assert_int_eq(rig_check(neighbour, 1, 100), 0);
+}
+END_TEST
+
+START_TEST(piece_that_is_missing_is_told)
+{
+	struct id large = rig_put(0, 600000), other;
+	char	  names[64][32];
+	uint64_t  number;
+
+	other = rig_put(1, 100);
+	number = segment_of(large);
+	ck_assert_uint_ge(rig_segments(names, 64), 2);
+	ck_assert_uint_lt(strtoull(names[0], NULL, 16), number);
+	rig_stop();
+	rig_remove(names[0]);
+	for (unsigned i = 0; i < 2; i++) {
+		rig_start();
+		ck_assert_uint_eq(rig.what.damaged, 1);
+		ck_assert_ptr_null(queue_find(rig.queue, large));
+		ck_assert_int_eq(rig_check(other, 1, 100), 0);
+		rig_stop();
+		ck_assert(there_is(number));
+	}
+}
+END_TEST
+
+static void
+open_small(void)
+{
+	faults_reset();
+	rig_open();
+	rig_start();
+}
+
+int
+main(void)
+{
+	Suite	*suite = suite_create("segment");
+	TCase	*tc = tcase_create("files");
+	SRunner *runner;
+	int	 failed;
+
+	tcase_add_checked_fixture(tc, open_small, rig_close);
+	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, goes_when_nothing_in_it_is_needed);
+	tcase_add_test(tc, results_outlive_their_message);
+	tcase_add_test(tc, voiding_outlives_the_void);
+	tcase_add_test(tc, removal_is_on_disk_before_the_next);
+	tcase_add_test(tc, removal_is_tried_again);
+	tcase_add_test(tc, large_record_gets_a_large_segment);
+	tcase_add_test(tc, first_block_may_be_lost);
+	tcase_add_test(tc, results_outlive_what_cannot_be_read);
+	tcase_add_test(tc, pieces_go_with_their_message);
+	tcase_add_test(tc, piece_that_is_missing_is_told);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
