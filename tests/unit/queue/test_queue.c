@@ -202,7 +202,8 @@ check_text(struct id id, size_t size)
 	ck_assert(span_equal(l.load.view->envelope.recipients[1].address, SPAN_LITERAL("c@d.example")));
 	ck_assert(span_equal(l.load.view->envelope.sender, SPAN_LITERAL("x@y.example")));
 	for (size_t i = 0; i < l.load.view->body.len; i++)
-		ck_assert(l.load.view->body.data[i] == text_at(at++));
+		if (l.load.view->body.data[i] != text_at(at++))
+			ck_abort_msg("text differs at %zu", at - 1);
 	for (unsigned i = 0; i < l.load.view->piece_count; i++) {
 		const struct queue_piece *p = &l.load.view->pieces[i];
 		char			 *bytes = malloc(p->length);
@@ -210,7 +211,8 @@ check_text(struct id id, size_t size)
 		ck_assert_int_eq(pread(p->fd, bytes, p->length, (off_t)p->at), p->length);
 		ck_assert(queue_piece_check(p, span_make(bytes, p->length)));
 		for (uint32_t j = 0; j < p->length; j++)
-			ck_assert(bytes[j] == text_at(at++));
+			if (bytes[j] != text_at(at++))
+				ck_abort_msg("text differs at %zu", at - 1);
 		free(bytes);
 	}
 	ck_assert_uint_eq(at, size);
