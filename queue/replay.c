@@ -113,8 +113,10 @@ apply_message(struct recovery *v, struct span payload, uint64_t at)
 	}
 	while (record_next_result(&record.results, &r))
 		apply_result(v, &r, 0);
-	if (queue_index_find(&q->index, record.envelope.id))
+	if (queue_index_find(&q->index, record.envelope.id)) {
+		damage(v, at, payload.len, "a message of this name is there already");
 		return;
+	}
 	m = message_new(record.envelope.recipient_count);
 	if (m == NULL) {
 		v->no_memory = true;

@@ -174,6 +174,13 @@ live_a_day(bool heal_at_night)
 	wait_a_little();
 }
 
+/* The sanitizers are slow. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { STEP = 4 };
+#else
+enum { STEP = 1 };
+#endif
+
 static void
 one_fault(enum fault kind, bool stays, bool heal_at_night)
 {
@@ -181,7 +188,7 @@ one_fault(enum fault kind, bool stays, bool heal_at_night)
 	char		    when[80];
 	unsigned	    n;
 
-	for (n = 1;; n++) {
+	for (n = 1;; n += STEP) {
 		(void)snprintf(when, sizeof(when), "%s at %u%s%s", names[kind], n, stays ? ", stays" : "",
 			       heal_at_night ? ", healed at night" : "");
 		memset(&day, 0, sizeof(day));
