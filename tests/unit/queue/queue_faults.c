@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "queue_faults.h"
+#include "tests/unit/queue/queue_faults.h"
 
 #include <errno.h>
 

@@ -7,7 +7,7 @@
 #ifndef TESTS_QUEUE_FAULTS_H
 #define TESTS_QUEUE_FAULTS_H
 
-#include "queue_rig.h"
+#include "tests/unit/queue/queue_rig.h"
 
 enum fault {
 	FAULT_NOTHING,

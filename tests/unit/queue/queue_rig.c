@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "queue_rig.h"
+#include "tests/unit/queue/queue_rig.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Results and the operator's acts: what they do at once, what is left of them after a restart; and thousands at random. */
-#include "queue_rig.h"
+#include "tests/unit/queue/queue_rig.h"
 
 #include <errno.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages on their way in: where pieces begin, how it may end early, and that the memory budget is whole after each. */
-#include "queue_rig.h"
+#include "tests/unit/queue/queue_rig.h"
 
 #include <errno.h>
 

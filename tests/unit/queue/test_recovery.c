@@ -6,7 +6,7 @@
  *
  * Under a sanitizer only every seventh octet is looked at.
  */
-#include "queue_rig.h"
+#include "tests/unit/queue/queue_rig.h"
 
 #include <errno.h>
 

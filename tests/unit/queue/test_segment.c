@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which segment may go, and when. */
-#include "queue_faults.h"
+#include "tests/unit/queue/queue_faults.h"
 
 #include <errno.h>
 
