@@ -6,6 +6,8 @@
  *	intake.c   messages on their way in
  *	message.c  messages in the index: due, taken, settled, forgotten
  *	view.c	   messages in memory: fresh ones kept, others read back
+ *	load.c	   reading back
+ *	recovery.c the past, see queue/recovery.h
  *	queue.c	   life of a shard, acts, status
  */
 #ifndef QUEUE_QUEUE_INTERNAL_H
