@@ -66,6 +66,7 @@ look_at_space(struct wheel_timer *timer)
 		log_warn(q->reactor->log, below ? "queue-space-low" : "queue-space-enough",
 			 LOG_UINT("shard", q->params.shard), LOG_INT("free_bytes", space));
 	q->below_floor = below;
+	counter_set(&q->values[QUEUE_COUNT_SEGMENTS], q->segments.count);
 	reactor_arm_ms(q->reactor, timer, QUEUE_SPACE_CHECK_MS);
 }
 

@@ -239,8 +239,8 @@ segments_want(struct segments *s, uint64_t octets)
 void
 segments_want_beyond(struct segments *s, uint64_t octets)
 {
-	if (!s->beyond && wheel_timer_armed(&s->again))
-		reactor_arm_ms(s->reactor, &s->again, 0);
+	if (!s->beyond)
+		segments_reconsider(s);
 	s->beyond |= s->step == IDLE; /* one under way was allowed as it is */
 	segments_want(s, octets);
 }
@@ -380,7 +380,7 @@ segments_void(struct segments *s, const struct queue_segment *seg, uint64_t from
 	s->void_number = seg->number;
 	s->void_from = from;
 	s->void_said = false;
-	s->beyond = false;
+	s->beyond = s->no_space = false;
 	if (s->step == READY)
 		drop(s);
 }

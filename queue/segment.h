@@ -72,7 +72,7 @@ int MUST_CHECK segments_init(struct segments *s, struct reactor *r, int director
 			     const struct segments_handlers *handlers, void *owner);
 /* Prepares a segment of at least so many octets, unless one is under way or ready; `ready` or `failed` follows. */
 void segments_want(struct segments *s, uint64_t octets);
-/* The same for results, without regard to limit and floor; at once, whatever the pause. */
+/* The same for results, without regard to limit and floor; at once if it was these that forbade it. */
 void segments_want_beyond(struct segments *s, uint64_t octets);
 /* Limits have changed: tries at once if it was for want of space. */
 void segments_reconsider(struct segments *s);
