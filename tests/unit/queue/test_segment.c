@@ -276,6 +276,24 @@ START_TEST(results_outlive_what_cannot_be_read)
 }
 END_TEST
 
+/* An end that cannot be read is torn only where the last batch went. */
+START_TEST(end_before_later_records_is_damage)
+{
+	struct id first = rig_put(0, 100), last;
+	uint64_t  number = segment_of(first);
+
+	go_to_the_next();
+	last = rig_put(1, 100);
+	rig_stop();
+	spoil(_i ? segment_of(last) : number, (64 << 10) - 64, 32);
+	rig_start();
+	ck_assert_uint_eq(rig.what.damaged > 0, _i == 0);
+	ck_assert_uint_eq(rig.what.torn_octets > 0, _i == 1);
+	ck_assert_int_eq(rig_check(first, 0, 100), 0);
+	ck_assert_int_eq(rig_check(last, 1, 100), 0);
+}
+END_TEST
+
 START_TEST(pieces_go_with_their_message)
 {
 	struct id   large = rig_put(0, 300000), neighbour;
@@ -344,6 +362,7 @@ main(void)
 	tcase_add_test(tc, large_record_gets_a_large_segment);
 	tcase_add_test(tc, first_block_may_be_lost);
 	tcase_add_test(tc, results_outlive_what_cannot_be_read);
+	tcase_add_loop_test(tc, end_before_later_records_is_damage, 0, 2);
 	tcase_add_test(tc, pieces_go_with_their_message);
 	tcase_add_test(tc, piece_that_is_missing_is_told);
 	suite_add_tcase(suite, tc);
