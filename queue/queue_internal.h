@@ -114,12 +114,13 @@ struct view_box {
 	struct list_node      node; /* in q->cached while nobody holds it */
 	struct queue_message *message; /* NULL when that is forgotten */
 	struct arena	      arena;
+	struct queue_segment **segments; /* of view.pieces; each counts us, lest its descriptor be closed */
 	char		     *head, *text; /* the record's payload, in two blocks or only head */
 	uint64_t	      octets; /* taken from the budget, given back with the box */
 };
 
 struct view_box *view_new(struct queue *q);
-/* Fills view.pieces from the list. */
+/* Fills view.pieces from the list, and keeps their segments. */
 int  view_set_pieces(struct view_box *box, const struct queue_pieces *pieces);
 void view_free(struct queue *q, struct view_box *box);
 /* The message has it in memory from now on, kept while the cache has room. */

@@ -32,17 +32,22 @@ view_new(struct queue *q)
 int
 view_set_pieces(struct view_box *box, const struct queue_pieces *pieces)
 {
-	struct queue_piece *out = arena_alloc(&box->arena, pieces->count * sizeof(*out));
+	struct queue_piece    *out = arena_alloc(&box->arena, pieces->count * sizeof(*out));
+	struct queue_segment **in = arena_alloc(&box->arena, pieces->count * sizeof(struct queue_segment *));
 
-	if (out == NULL)
+	if (out == NULL || in == NULL)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < pieces->count; i++)
+	for (uint32_t i = 0; i < pieces->count; i++) {
+		in[i] = pieces->at[i].segment;
+		in[i]->live++;
 		out[i] = (struct queue_piece){
 			.fd = pieces->at[i].segment->fd,
 			.length = pieces->at[i].ref.length,
 			.at = pieces->at[i].ref.at,
 			.crc = pieces->at[i].ref.crc,
 		};
+	}
+	box->segments = in;
 	box->view.pieces = out;
 	box->view.piece_count = pieces->count;
 	return 0;
@@ -53,6 +58,10 @@ view_free(struct queue *q, struct view_box *box)
 {
 	INVARIANT(!list_linked(&box->node) && box->view.references == 0);
 	budget_give(&q->reactor->memory, box->octets);
+	for (unsigned i = 0; i < box->view.piece_count; i++)
+		segment_unpin(box->segments[i]);
+	if (box->view.piece_count)
+		segments_sweep(&q->segments);
 	arena_reset(&box->arena);
 	free(box->head);
 	free(box->text);

@@ -3,6 +3,9 @@
 #include "tests/unit/queue/queue_faults.h"
 
 #include <errno.h>
+#include <unistd.h>
+
+#include "queue/limits.h"
 
 enum { FILLING = 6000 };
 
@@ -313,6 +316,41 @@ START_TEST(pieces_go_with_their_message)
 }
 END_TEST
 
+/* Who holds a view may read from its descriptors, whatever has become of the message. */
+START_TEST(view_keeps_its_segments)
+{
+	struct id	   large = rig_put(0, 300000);
+	struct queue_view *view;
+	char		   bytes[16], names[64][32];
+	uint64_t	   number = 0;
+
+	rig.params.cache_octets_max = 1 << 20;
+	queue_configure(rig.queue, &rig.params);
+	ck_assert_int_eq(rig_check(large, 0, 300000), 0);
+	view = queue_view_ref(queue_find(rig.queue, large));
+	ck_assert_ptr_nonnull(view);
+	ck_assert_uint_eq(view->piece_count, 2);
+	/* The first segment that is large holds the first piece. */
+	for (unsigned i = 0; number == 0; i++) {
+		size_t len;
+
+		ck_assert_uint_lt(i, rig_segments(names, 64));
+		free(rig_read(names[i], &len));
+		if (len > QUEUE_PIECE_OCTETS)
+			number = strtoull(names[i], NULL, 16);
+	}
+	finish(large);
+	for (unsigned i = 0; i < 4; i++)
+		go_to_the_next();
+	ck_assert_int_eq(pread(view->pieces[0].fd, bytes, sizeof(bytes), (off_t)view->pieces[0].at), sizeof(bytes));
+	for (unsigned i = 0; i < sizeof(bytes); i++)
+		ck_assert_int_eq(bytes[i], rig_text(0, i));
+	ck_assert(there_is(number));
+	queue_view_unref(rig.queue, view);
+	wait_until_gone(number);
+}
+END_TEST
+
 START_TEST(piece_that_is_missing_is_told)
 {
 	struct id large = rig_put(0, 600000), other;
@@ -364,6 +402,7 @@ main(void)
 	tcase_add_test(tc, results_outlive_what_cannot_be_read);
 	tcase_add_loop_test(tc, end_before_later_records_is_damage, 0, 2);
 	tcase_add_test(tc, pieces_go_with_their_message);
+	tcase_add_test(tc, view_keeps_its_segments);
 	tcase_add_test(tc, piece_that_is_missing_is_told);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
