@@ -2,7 +2,8 @@
 /*
  * queue/recovery.h - reading the past of one shard (docs/queue-format.md, section 7).  Private to queue/.
  *
- *	recovery.c  the files: opened, read, taken apart into records
+ *	recovery.c  the files: opened and read
+ *	scan.c	    taken apart into records
  *	replay.c    what the records say
  */
 #ifndef QUEUE_RECOVERY_H
@@ -46,6 +47,10 @@ struct recovery {
 	char		       first[2 * RECORD_BLOCK];
 };
 
+#define RECOVERY_NO_DOUBT UINT64_MAX
+
+/* Some records of the segment that has been read; true when it is at its end. */
+bool recovery_scan(struct recovery *v);
 /* Counts and reports octets of a segment that cannot be understood; the segment is kept from now on. */
 void recovery_damage(struct recovery *v, struct queue_segment *segment, uint64_t at, uint64_t octets,
 		     const char *what);
