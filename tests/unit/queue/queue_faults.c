@@ -41,6 +41,8 @@ void __real_io_unlink(struct io *io, struct io_op *op, int directory, const char
 void __wrap_io_unlink(struct io *io, struct io_op *op, int directory, const char *path);
 void __real_io_open(struct io *io, struct io_op *op, int directory, const char *path, int open_flags, unsigned mode);
 void __wrap_io_open(struct io *io, struct io_op *op, int directory, const char *path, int open_flags, unsigned mode);
+void __real_io_read(struct io *io, struct io_op *op, int fd, void *buffer, unsigned length, uint64_t offset);
+void __wrap_io_read(struct io *io, struct io_op *op, int fd, void *buffer, unsigned length, uint64_t offset);
 void __real_io_datasync(struct io *io, struct io_op *op, int fd);
 void __wrap_io_datasync(struct io *io, struct io_op *op, int fd);
 int64_t  __wrap_io_space_free(int directory);
@@ -109,7 +111,7 @@ twist(struct io_op *op, int result)
 static int
 error_of(enum fault kind)
 {
-	return kind == FAULT_NO_SPACE ? -ENOSPC : -EIO;
+	return kind == FAULT_NO_SPACE ? -ENOSPC : kind == FAULT_NO_DESCRIPTOR ? -EMFILE : -EIO;
 }
 
 /* A real operation that ends with the error wanted. */
@@ -141,6 +143,7 @@ __wrap_io_write(struct io *io, struct io_op *op, int fd, const struct iovec *iov
 		return;
 	case FAULT_ERROR:
 	case FAULT_NO_SPACE:
+	case FAULT_NO_DESCRIPTOR:
 	case FAULT_NOTHING:
 		break;
 	}
@@ -199,6 +202,14 @@ __wrap_io_open(struct io *io, struct io_op *op, int directory, const char *path,
 		end_badly(io, op);
 	else
 		__real_io_open(io, op, directory, path, open_flags, mode);
+}
+
+void
+__wrap_io_read(struct io *io, struct io_op *op, int fd, void *buffer, unsigned length, uint64_t offset)
+{
+	if (offset < faults.bad_to && offset + length > faults.bad_from)
+		twist(op, -EIO);
+	__real_io_read(io, op, fd, buffer, length, offset);
 }
 
 void

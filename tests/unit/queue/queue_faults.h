@@ -14,6 +14,7 @@ enum fault {
 	FAULT_ERROR,	/* -EIO and nothing done */
 	FAULT_NO_SPACE, /* -ENOSPC and nothing done */
 	FAULT_LIE,	/* a write or rename is done, and then -EIO */
+	FAULT_NO_DESCRIPTOR, /* -EMFILE and nothing done */
 	FAULT_SHORT,	/* half a write and no error; others -EIO */
 };
 
@@ -24,6 +25,7 @@ struct faults {
 	unsigned   count;   /* operations seen */
 	bool	   happened;
 	int64_t	   space_free; /* on the file system, as far as the shard can see */
+	uint64_t   bad_from, bad_to; /* offsets at which no file can be read */
 	/* What became of names, in order: '-' and the number of a segment when it was unlinked, '=' when a sync of the
 	 * directory ended. */
 	char	   names[4096];

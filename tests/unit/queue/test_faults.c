@@ -186,7 +186,7 @@ enum { SLOWER = 1 };
 static void
 one_fault(enum fault kind, bool stays, bool heal_at_night, unsigned step)
 {
-	static const char *const names[] = { "nothing", "EIO", "ENOSPC", "lie", "short" };
+	static const char *const names[] = { "nothing", "EIO", "ENOSPC", "lie", "EMFILE", "short" };
 	char		    when[80];
 	unsigned	    n;
 

@@ -279,6 +279,63 @@ START_TEST(results_outlive_what_cannot_be_read)
 }
 END_TEST
 
+/* Blocks the disk cannot read cost what lies in them and nothing else, and only as long as it cannot. */
+START_TEST(bad_block_hides_no_other)
+{
+	enum { COUNT = 4 };
+	static const struct {
+		uint64_t from, to;
+		unsigned lost; /* bits: which of the messages, one in each block behind the first */
+	} cases[] = {
+		{ 0, 1, 0 },	 { 0, 4096, 0 },	{ 4096, 8192, 1 },   { 8192, 8193, 2 },
+		{ 12288, 20480, 4 | 8 }, { 16384, 20480, 8 }, { 0, 65536, 15 }, { 65535, 65536, 0 },
+	};
+	struct id id[COUNT];
+
+	for (unsigned i = 0; i < COUNT; i++)
+		id[i] = rig_put(i, 100);
+	rig_stop();
+	faults.bad_from = cases[_i].from;
+	faults.bad_to = cases[_i].to;
+	rig_start();
+	ck_assert_uint_ge(rig.what.damaged, 1);
+	ck_assert_uint_eq(rig.what.torn_octets, 0);
+	faults.bad_to = 0;
+	for (unsigned i = 0; i < COUNT; i++) {
+		ck_assert_msg((queue_find(rig.queue, id[i]) == NULL) == (cases[_i].lost >> i & 1), "case %d: %u", _i, i);
+		if (!(cases[_i].lost >> i & 1))
+			ck_assert_int_eq(rig_check(id[i], i, 100), 0);
+	}
+	(void)rig_put(9, 100);
+	rig_restart();
+	ck_assert_uint_eq(rig.what.damaged, 0);
+	for (unsigned i = 0; i < COUNT; i++)
+		ck_assert_int_eq(rig_check(id[i], i, 100), 0);
+}
+END_TEST
+
+START_TEST(want_of_descriptors_is_waited_out)
+{
+	struct id id = rig_put(0, 100);
+
+	rig_stop();
+	faults.kind = FAULT_NO_DESCRIPTOR;
+	faults.at = faults.count + 3; /* behind the syncs of the directories */
+	faults.stays = true;
+	rig_begin();
+	for (unsigned i = 0; i < 60; i++)
+		turn_and_forward();
+	ck_assert(!rig.recovered);
+	ck_assert_int_eq(queue_refusal(rig.queue), -EBUSY);
+	heal();
+	for (unsigned i = 0; i < PATIENCE && !rig.recovered; i++)
+		turn_and_forward();
+	ck_assert(rig.recovered);
+	ck_assert_uint_eq(rig.what.damaged, 0);
+	ck_assert_int_eq(rig_check(id, 0, 100), 0);
+}
+END_TEST
+
 /* An end that cannot be read is torn only where the last batch went. */
 START_TEST(end_before_later_records_is_damage)
 {
@@ -400,6 +457,8 @@ main(void)
 	tcase_add_test(tc, large_record_gets_a_large_segment);
 	tcase_add_test(tc, first_block_may_be_lost);
 	tcase_add_test(tc, results_outlive_what_cannot_be_read);
+	tcase_add_loop_test(tc, bad_block_hides_no_other, 0, 8);
+	tcase_add_test(tc, want_of_descriptors_is_waited_out);
 	tcase_add_loop_test(tc, end_before_later_records_is_damage, 0, 2);
 	tcase_add_test(tc, pieces_go_with_their_message);
 	tcase_add_test(tc, view_keeps_its_segments);
