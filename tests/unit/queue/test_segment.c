@@ -314,6 +314,25 @@ START_TEST(bad_block_hides_no_other)
 }
 END_TEST
 
+/* Where the disk returned errors nothing is torn: the rest of a record whose beginning cannot be read is not given up. */
+START_TEST(rest_behind_a_bad_block_is_kept)
+{
+	struct id id[2] = { rig_put(0, 100), rig_put(1, 6000) };
+
+	rig_stop();
+	faults.bad_from = 8192;
+	faults.bad_to = 12288;
+	rig_start();
+	ck_assert_uint_eq(rig.what.torn_octets, 0);
+	ck_assert_ptr_null(queue_find(rig.queue, id[1]));
+	(void)rig_put(9, 100);
+	faults.bad_to = 0;
+	rig_restart();
+	ck_assert_int_eq(rig_check(id[0], 0, 100), 0);
+	ck_assert_int_eq(rig_check(id[1], 1, 6000), 0);
+}
+END_TEST
+
 START_TEST(want_of_descriptors_is_waited_out)
 {
 	struct id id = rig_put(0, 100);
@@ -458,6 +477,7 @@ main(void)
 	tcase_add_test(tc, first_block_may_be_lost);
 	tcase_add_test(tc, results_outlive_what_cannot_be_read);
 	tcase_add_loop_test(tc, bad_block_hides_no_other, 0, 8);
+	tcase_add_test(tc, rest_behind_a_bad_block_is_kept);
 	tcase_add_test(tc, want_of_descriptors_is_waited_out);
 	tcase_add_loop_test(tc, end_before_later_records_is_damage, 0, 2);
 	tcase_add_test(tc, pieces_go_with_their_message);
