@@ -194,8 +194,7 @@ tell_all(struct queue *q, struct list *items, int result)
 static void
 batch_told(struct queue *q, struct queue_segment *seg)
 {
-	segment_unpin(seg);
-	segments_sweep(&q->segments);
+	segment_unpin(&q->segments, seg);
 	queue_maybe_closed(q);
 }
 

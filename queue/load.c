@@ -35,7 +35,7 @@ read_some(struct io_op *op, const struct io_event *event)
 		read_on(r);
 		return;
 	}
-	segment_unpin(r->segment);
+	segment_unpin(&r->q->segments, r->segment);
 	r->done(r, event->result < 0 ? event->result : 0);
 }
 

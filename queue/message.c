@@ -69,9 +69,8 @@ pieces_release(struct queue *q, struct queue_pieces *pieces)
 	if (pieces == NULL)
 		return;
 	for (uint32_t i = 0; i < pieces->count; i++)
-		segment_unpin(pieces->at[i].segment);
+		segment_unpin(&q->segments, pieces->at[i].segment);
 	free(pieces);
-	segments_sweep(&q->segments);
 }
 
 /* --- the message --------------------------------------------------------------------------------------- */
@@ -122,7 +121,7 @@ message_free(struct queue *q, struct queue_message *m)
 	view_detach(q, m);
 	pieces_release(q, m->pieces);
 	if (m->segment)
-		segment_unpin(m->segment);
+		segment_unpin(&q->segments, m->segment);
 	free(CONTAINER_OF(m, struct entry, message));
 }
 
@@ -171,7 +170,6 @@ message_settle(struct queue *q, struct queue_message *m)
 	if (m->unwritten)
 		return;
 	message_free(q, m);
-	segments_sweep(&q->segments);
 }
 
 void

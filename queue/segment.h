@@ -87,14 +87,17 @@ void segments_back_off(struct segments *s);
 void segments_sound(struct segments *s);
 /* seg holds a result about a message of the segment with number `about`. */
 void segments_settles(struct queue_segment *seg, uint64_t about);
+/* Removes what is sealed and not needed any more.  Looks at each segment, so it is called when one has changed for that and not for
+ * each message that ends: sealed, without anything alive, or another gone. */
+void segments_sweep(struct segments *s);
+/* One thing less that keeps seg. */
 static inline void
-segment_unpin(struct queue_segment *seg)
+segment_unpin(struct segments *s, struct queue_segment *seg)
 {
 	INVARIANT(seg->live > 0);
-	seg->live--;
+	if (--seg->live == 0 && seg->sealed)
+		segments_sweep(s);
 }
-/* Removes what is sealed and not needed any more. */
-void segments_sweep(struct segments *s);
 struct queue_segment *segments_find(const struct segments *s, uint64_t number);
 /* Sets the name from the number. */
 void segment_name(struct queue_segment *seg);

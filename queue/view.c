@@ -59,9 +59,7 @@ view_free(struct queue *q, struct view_box *box)
 	INVARIANT(!list_linked(&box->node) && box->view.references == 0);
 	budget_give(&q->reactor->memory, box->octets);
 	for (unsigned i = 0; i < box->view.piece_count; i++)
-		segment_unpin(box->segments[i]);
-	if (box->view.piece_count)
-		segments_sweep(&q->segments);
+		segment_unpin(&q->segments, box->segments[i]);
 	arena_reset(&box->arena);
 	free(box->head);
 	free(box->text);
