@@ -498,10 +498,42 @@ peer_failed(struct client *c, struct smtp_enhanced status, const char *what)
 	}
 }
 
+/* How many replies can be on their way at this moment. */
+static unsigned
+replies_due(const struct client *c)
+{
+	switch (c->state) {
+	case CLIENT_GREETING:
+	case CLIENT_EHLO:
+	case CLIENT_HELO:
+	case CLIENT_LEAVING:
+	case CLIENT_RSET:
+	case CLIENT_QUIT:
+		return 1;
+	case CLIENT_MAIL:
+	case CLIENT_RCPT:
+	case CLIENT_DATA:
+	case CLIENT_TEXT:
+	case CLIENT_END:
+		return c->outstanding;
+	case CLIENT_WALK:
+	case CLIENT_CONNECT:
+	case CLIENT_READY:
+	case CLIENT_CLOSING:
+		break;
+	}
+	return 0;
+}
+
+/*
+ * What is said here leaves at the end of the turn, so a reply behind the last one that was due answers nothing that we said: a
+ * peer out of step, whose next 250 would be taken for the answer to a text it never saw.  421 may come at any time.
+ */
 static size_t
 stream_read(struct stream *s, struct span bytes)
 {
 	struct client *c = CONTAINER_OF(s, struct client, stream);
+	unsigned       due = replies_due(c);
 	size_t	       consumed = 0;
 
 	while (consumed < bytes.len && !stream_is_closing(s)) {
@@ -512,6 +544,11 @@ stream_read(struct stream *s, struct span bytes)
 			return bytes.len;
 		case SMTP_REPLY_DONE:
 			consumed += used;
+			if (due == 0 && c->reply.code != 421) {
+				peer_failed(c, (struct smtp_enhanced){ 4, 5, 0 }, "a reply came that nobody asked for");
+				return bytes.len;
+			}
+			due -= due > 0;
 			replied(c);
 			smtp_reply_begin(&c->reply, c->state == CLIENT_EHLO ? &c->offers : NULL);
 			break;
@@ -545,6 +582,10 @@ stream_sent(struct stream *s)
 		return;
 	if (c->ending) {
 		client_transaction_end(c);
+		return;
+	}
+	if (c->taken) {
+		client_text_taken(c);
 		return;
 	}
 	if (c->state != CLIENT_TEXT) {

@@ -97,6 +97,7 @@ struct client {
 	bool		    data_said;	 /* DATA, or BDAT with the text, is on its way */
 	bool		    over;	 /* every recipient has its outcome; what is still to come is read and forgotten */
 	bool		    closed_well; /* the end of the text was accepted: no RSET is needed */
+	bool		    taken;	 /* 2xx to the text has come; the kernel has not told yet that it sent the end */
 	bool		    ending;	 /* ends as soon as the kernel has taken what we borrowed */
 	struct client_text  text;
 };
@@ -137,6 +138,8 @@ bool MUST_CHECK client_transaction_begin(struct client *c, struct delivery *d);
 void client_talk(struct client *c);
 /* A reply has come in MAIL, RCPT, DATA, TEXT or END. */
 void client_transaction_reply(struct client *c);
+/* The text was taken, and now it is known to have been sent whole. */
+void client_text_taken(struct client *c);
 /* Everything is answered. */
 void client_transaction_end(struct client *c);
 

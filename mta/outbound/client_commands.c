@@ -116,7 +116,7 @@ client_transaction_begin(struct client *c, struct delivery *d)
 	c->said = c->heard = c->outstanding = c->accepted = 0;
 	c->stale = c->transactions > 0;
 	c->utf8 = (e->flags & ENVELOPE_SMTPUTF8) && offers(c, SMTP_OFFER_SMTPUTF8);
-	c->mail_good = c->data_said = c->over = c->closed_well = c->ending = false;
+	c->mail_good = c->data_said = c->over = c->closed_well = c->taken = c->ending = false;
 	outbound_count(c->out, OUTBOUND_TRANSACTIONS, 1);
 	if (c->transactions++)
 		outbound_count(c->out, OUTBOUND_REUSED, 1);
@@ -455,6 +455,12 @@ heard_text(struct client *c, enum outcome_verdict verdict, enum outcome_phase ph
 		}
 		if (early)
 			return;
+		if (stream_unsent(&c->stream)) {
+			/* Completions come in any order.  It counts when the kernel has the whole text, and if the connection
+			 * ends before, it was said too early and counts for nothing. */
+			c->taken = true;
+			return;
+		}
 		c->closed_well = true;
 		outcome = client_outcome(c, OUTCOME_DELIVERED, phase);
 		settle_from(c, STAGE_ACCEPTED, &outcome);
@@ -469,6 +475,19 @@ heard_text(struct client *c, enum outcome_verdict verdict, enum outcome_phase ph
 	/* In the middle of a text the connection cannot be brought back in step. */
 	if (!c->text.ended || early)
 		client_close(c);
+}
+
+void
+client_text_taken(struct client *c)
+{
+	c->taken = false;
+	c->closed_well = true;
+	settle_from(c, STAGE_ACCEPTED,
+		    &(struct outcome){ .kind = OUTCOME_DELIVERED, .attempt = true, .code = 250, .status = { 2, 0, 0 },
+				       .relayed = !offers(c, SMTP_OFFER_DSN), .host = span_of(c->host),
+				       .text = SPAN_LITERAL("taken") });
+	c->over = true;
+	client_transaction_end(c);
 }
 
 static bool
