@@ -130,26 +130,34 @@ client_outcome(const struct client *c, enum outcome_kind kind, enum outcome_phas
 	};
 }
 
+/* The text was sent whole, and nobody has said what became of it: the one case in which trying again may deliver twice. */
+static bool
+uncertain(const struct client *c, const struct delivery_recipient *r, const struct outcome *why)
+{
+	return c->text.ended && why->code == 0 && (r->stage == STAGE_ACCEPTED || c->text.chunking);
+}
+
 void
 client_break(struct client *c, const struct outcome *why)
 {
 	struct delivery *d = c->delivery;
+	bool		 again = c->stale && !d->again;
 
 	outbound_count(c->out, OUTBOUND_BROKEN, 1);
-	if (c->stale && !d->again) {
-		d->again = true;
-	} else {
-		for (unsigned i = 0; i < d->count; i++) {
-			struct delivery_recipient *r = &d->recipients[i];
+	for (unsigned i = 0; i < d->count; i++) {
+		struct delivery_recipient *r = &d->recipients[i];
 
-			if (r->stage == STAGE_NONE || r->outcome.kind != OUTCOME_PENDING)
-				continue;
-			if (c->text.ended && (r->stage == STAGE_ACCEPTED || c->text.chunking))
-				outbound_count(c->out, OUTBOUND_UNCERTAIN, 1);
+		if (r->stage == STAGE_NONE || r->outcome.kind != OUTCOME_PENDING)
+			continue;
+		if (uncertain(c, r, why))
+			outbound_count(c->out, OUTBOUND_UNCERTAIN, 1);
+		if (!again)
 			delivery_settle(d, r, why);
-		}
-		destination_broke(c->dest, why);
 	}
+	if (again)
+		d->again = true;
+	else
+		destination_broke(c->dest, why);
 	delivery_unchoose(d);
 	client_close(c);
 }
