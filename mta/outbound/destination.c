@@ -217,21 +217,6 @@ destination_works(struct destination *dest)
 
 /* --- work --------------------------------------------------------------------------------------------------------- */
 
-struct delivery *
-destination_next(struct destination *dest, struct client *c)
-{
-	struct delivery *d = dest->out->draining ? NULL : take_waiting(dest);
-
-	list_remove(&c->node);
-	if (d == NULL) {
-		list_prepend(&dest->idle, &c->node);
-		return NULL;
-	}
-	list_append(&dest->busy, &c->node);
-	dest->in_flight++;
-	return d;
-}
-
 static void
 give_work(struct destination *dest)
 {
@@ -266,9 +251,25 @@ open_sessions(struct destination *dest)
 		outbound_uncount(out, OUTBOUND_SESSIONS, 1);
 		dest->grow_after_ns = reactor_in_ms(out->reactor, NO_MEMORY_PAUSE_MS);
 	}
-	if (dest->waiting_count && dest->sessions == 0)
-		wheel_arm(&out->reactor->wheel, &dest->timer,
-			  MAX_OF(dest->grow_after_ns, reactor_now(out->reactor)));
+	if (dest->waiting_count > dest->connecting && dest->sessions < max)
+		wheel_arm(&out->reactor->wheel, &dest->timer, dest->grow_after_ns);
+}
+
+struct delivery *
+destination_next(struct destination *dest, struct client *c)
+{
+	struct delivery *d = dest->out->draining ? NULL : take_waiting(dest);
+
+	list_remove(&c->node);
+	if (d == NULL) {
+		list_prepend(&dest->idle, &c->node);
+		return NULL;
+	}
+	list_append(&dest->busy, &c->node);
+	dest->in_flight++;
+	/* It may be the one that found a next hop up again: the others need not wait for it. */
+	open_sessions(dest);
+	return d;
 }
 
 static void
