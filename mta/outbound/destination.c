@@ -272,6 +272,12 @@ destination_next(struct destination *dest, struct client *c)
 	return d;
 }
 
+bool
+destination_crowded(const struct destination *dest)
+{
+	return dest->sessions > dest->settings->destination_connections_max;
+}
+
 static void
 pump(struct destination *dest)
 {

@@ -52,6 +52,8 @@ void destination_stop_all(struct outbound *out);
 
 /* A session can take mail (again): what it gets, or NULL: it is idle. */
 struct delivery *destination_next(struct destination *dest, struct client *c);
+/* There are more sessions than the settings allow by now: one that has finished its transaction ends. */
+bool destination_crowded(const struct destination *dest);
 /* A session has finished with a delivery: all its outcomes are known, or it goes to another session. */
 void destination_done(struct destination *dest, struct delivery *d);
 /* It could not be tried for want of memory. */
