@@ -11,7 +11,8 @@
  *   - sessions break in their transactions: each costs its own message an attempt; DESTINATION_FAILURES_MAX in a row with
  *     nothing brought to an end between them mean down.
  *
- * A destination is freed when nothing is left of it: no mail, no session, no trouble to remember.
+ * A destination is freed when nothing is left of it: no mail, no session, no trouble to remember.  Who makes us write to
+ * ever new domains that are down (the senders of what we return) does not make us remember them all.
  */
 #include "mta/outbound/destination.h"
 
@@ -95,7 +96,7 @@ review(struct destination *dest)
 
 	if (dest->sessions || dest->waiting_count || dest->in_flight)
 		return;
-	if (!out->draining && resting(dest)) {
+	if (!out->draining && resting(dest) && out->destinations.count <= DESTINATIONS_RESTING_MAX) {
 		wheel_arm(&out->reactor->wheel, &dest->timer, dest->down_until_ns);
 		return;
 	}
