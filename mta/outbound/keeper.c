@@ -39,10 +39,17 @@ away_max(const struct outbound *out)
 	return (unsigned)MAX_OF(twice, OUTBOUND_LANE_AWAY_MIN);
 }
 
+/* May any delivery be started? */
+static bool
+may_start(const struct outbound *out)
+{
+	return !out->draining && out->away < OUTBOUND_AWAY_MAX && out->reports_waiting < REPORTS_WAITING_MAX;
+}
+
 static bool
 has_room(const struct outbound *out, const struct lane *lane)
 {
-	return !out->draining && lane->away < away_max(out) && out->away < OUTBOUND_AWAY_MAX;
+	return may_start(out) && lane->away < away_max(out);
 }
 
 static struct lane *
@@ -372,8 +379,8 @@ step(struct reactor_hook *hook)
 	while (!out->draining && out->unrouted.count && out->loads < OUTBOUND_LOADS_MAX &&
 	       steps++ < OUTBOUND_STEPS_MAX)
 		start_next(out, &out->unrouted, NULL);
-	while (!out->draining && !list_empty(&out->lanes_ready) && out->away < OUTBOUND_AWAY_MAX &&
-	       out->loads < OUTBOUND_LOADS_MAX && steps++ < OUTBOUND_STEPS_MAX) {
+	while (may_start(out) && !list_empty(&out->lanes_ready) && out->loads < OUTBOUND_LOADS_MAX &&
+	       steps++ < OUTBOUND_STEPS_MAX) {
 		/* Lanes take turns. */
 		struct lane *lane = LIST_ENTRY(list_take_first(&out->lanes_ready), struct lane, ready);
 

@@ -34,7 +34,9 @@ enum {
 	/* --- results and reports ------------------------------------------------------------------------- */
 	DELIVERY_HOST_MAX = 255,	/* octets of a peer's name and address in a result (queue/queue.h cuts there) */
 	DELIVERY_RECIPIENTS_MAX = 1000, /* of one delivery; more recipients make more deliveries */
+	GATHERINGS_MAX = 1024,		/* messages whose failures wait for others; beyond: reported at once */
 	REPORTS_MAX = 16,		/* being written at a time; beyond: they wait their turn */
+	REPORTS_WAITING_MAX = 1024,	/* waiting their turn; beyond: no further delivery is started */
 	REPORT_RECIPIENTS_MAX = 1000,	/* told of in one report; more make more reports */
 	REPORT_DIAGNOSTIC_MAX = 500,	/* octets of a peer's words in a report; cut */
 };

@@ -39,6 +39,7 @@ struct outbound {
 	struct table	    gatherings; /* struct gathering by id of the message */
 	struct list	    to_report;	/* gatherings that are ready */
 	unsigned	    reports;	/* being written */
+	unsigned	    reports_waiting; /* in to_report */
 	bool		    reporting;	/* in the loop that starts them */
 
 	/* --- owner --- */

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
+ * Reports are written as fast as the disk syncs, refusals come as fast as the network brings them.  So there are bounds: of
+ * what is gathered, beyond which a report is written at once, and of what waits to be written, beyond which the keeper starts
+ * nothing that could be refused.
+ *
  * A gathering holds the deliveries whose outcomes a sender must hear of.  Their recipients stay in hand, which pins the message;
  * `in_hand` of the message then says whether anything else of it is still under way.  Once it is being written a
  * gathering is closed: what comes later makes another.
@@ -52,9 +56,13 @@ write_waiting(struct outbound *out)
 	if (out->reporting)
 		return;
 	out->reporting = true;
-	while (!list_empty(&out->to_report) && out->reports < REPORTS_MAX)
+	while (!list_empty(&out->to_report) && out->reports < REPORTS_MAX) {
+		out->reports_waiting--;
 		reporter_write(LIST_ENTRY(list_take_first(&out->to_report), struct gathering, ready));
+	}
 	out->reporting = false;
+	if (!list_empty(&out->lanes_ready))
+		keeper_wake(out);
 }
 
 /* --- the end of one ------------------------------------------------------------------------------------------ */
@@ -338,6 +346,7 @@ close_gathering(struct gathering *g)
 	wheel_disarm(&out->reactor->wheel, &g->timer);
 	table_remove(&out->gatherings, &g->node);
 	list_append(&out->to_report, &g->ready);
+	out->reports_waiting++;
 	write_waiting(out);
 }
 
@@ -391,7 +400,7 @@ reporter_review(struct outbound *out, struct id message)
 {
 	struct gathering *g = out->gatherings.count ? gathering_find(out, &message) : NULL;
 
-	if (g && (g->count >= g->message->in_hand || out->draining))
+	if (g && (g->count >= g->message->in_hand || out->draining || out->gatherings.count > GATHERINGS_MAX))
 		close_gathering(g);
 }
 
