@@ -297,6 +297,7 @@ loaded(struct queue_load *load, int result)
 	struct group g	 OUTBOUND_UNCLEARED;
 
 	out->loads--;
+	out->loads_unrouted -= l->from == NULL;
 	if (result == 0 && !out->draining) {
 		g.message = load->message;
 		g.view = load->view;
@@ -336,6 +337,7 @@ read_group(struct outbound *out, struct lane *from, const struct group *g)
 	*l = (struct loading){ .load.done = loaded, .out = out, .from = from, .count = g->count };
 	memcpy(l->recipients, g->recipients, g->count * sizeof(l->recipients[0]));
 	out->loads++;
+	out->loads_unrouted += from == NULL;
 	if (from)
 		from->away++;
 	queue_load(out->core->queue, g->message, &l->load);
@@ -376,10 +378,12 @@ step(struct reactor_hook *hook)
 	unsigned	 steps = 0;
 
 	out->stepping = true;
-	while (!out->draining && out->unrouted.count && out->loads < OUTBOUND_LOADS_MAX &&
+	/* Half of the readings, lest a long past to be sorted keeps from its turn what is sorted. */
+	while (!out->draining && out->unrouted.count && out->loads_unrouted < OUTBOUND_LOADS_MAX / 2 &&
 	       steps++ < OUTBOUND_STEPS_MAX)
 		start_next(out, &out->unrouted, NULL);
-	while (may_start(out) && !list_empty(&out->lanes_ready) && out->loads < OUTBOUND_LOADS_MAX &&
+	while (may_start(out) && !list_empty(&out->lanes_ready) &&
+	       out->loads - out->loads_unrouted < OUTBOUND_LOADS_MAX / 2 &&
 	       steps++ < OUTBOUND_STEPS_MAX) {
 		/* Lanes take turns. */
 		struct lane *lane = LIST_ENTRY(list_take_first(&out->lanes_ready), struct lane, ready);

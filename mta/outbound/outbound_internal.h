@@ -31,6 +31,7 @@ struct outbound {
 	struct backlog	    unrouted;	/* due, not in memory: read first, routed then */
 	unsigned	    away;	/* deliveries handed to owners */
 	unsigned	    loads;	/* messages being read */
+	unsigned	    loads_unrouted; /* of them, to be sorted into lanes */
 	struct reactor_hook step;	/* start what waits */
 	struct wheel_timer  again;	/* more of that in the next turn */
 	bool		    stepping;
