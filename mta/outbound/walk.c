@@ -3,6 +3,10 @@
  * Mail hosts come from one of three places: the route's hops, an address literal, or the resolver.  From there on they are
  * alike: a list in order, each with a name to look up or an address.
  *
+ * Mail must not come back to us: of an MX that holds our own name only better hosts are tried, and that is known before the
+ * first connection.  That an address is ours shows later, when its turn comes; a host of equal preference may have been
+ * tried before, and what comes back from it is stopped by its Received fields.
+ *
  * Which trouble is told when all have failed: the first deferral, since it is what keeps the best host from taking the mail; a
  * failure only when there was no deferral.  So mail bounces only when every way is closed for good.
  */
@@ -52,12 +56,42 @@ hosts_new(struct walk *w, unsigned count)
 	return w->hosts;
 }
 
+/* Our own routes may be wrong: mail waits for the operator.  A stranger's MX that names us is final. */
+static void
+loops(struct walk *w)
+{
+	struct outcome_trouble t = { OUTCOME_FAILED, 0, { 5, 4, 6 } };
+
+	if (w->source == OUTCOME_ROUTE)
+		t = (struct outcome_trouble){ OUTCOME_DEFERRED, 0, { 4, 4, 6 } };
+	local_trouble(w, t, w->domain, "mail for it would loop back to us");
+}
+
+/* How many hosts are better than one of our own name; all, when there is none. */
+static unsigned
+before_our_name(const struct walk *w, const struct dns_hosts *answer, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		unsigned better = 0;
+
+		if (!span_equal_nocase(answer->host[i].name, w->settings->hostname))
+			continue;
+		while (answer->host[better].preference < answer->host[i].preference)
+			better++;
+		return better;
+	}
+	return count;
+}
+
 static void
 take_hosts(struct walk *w, const struct dns_hosts *answer)
 {
-	unsigned count = MIN_OF(answer->count, (unsigned)WALK_HOSTS_MAX);
+	unsigned all = MIN_OF(answer->count, (unsigned)WALK_HOSTS_MAX);
+	unsigned count = before_our_name(w, answer, all);
 
 	w->source = answer->implicit ? OUTCOME_IMPLICIT : OUTCOME_EXCHANGER;
+	if (count == 0 && all)
+		loops(w);
 	if (hosts_new(w, count) == NULL)
 		return;
 	for (unsigned i = 0; i < count; i++) {
@@ -214,13 +248,9 @@ walk_trouble(struct walk *w, const struct outcome *what, bool next_host)
 void
 walk_is_ourselves(struct walk *w)
 {
-	/* Our own routes may be wrong: mail waits for the operator.  A stranger's MX that names us is final. */
-	struct outcome_trouble t = { w->source == OUTCOME_ROUTE ? OUTCOME_DEFERRED : OUTCOME_FAILED, 0, { 5, 4, 6 } };
-	uint16_t	       preference = w->hosts[w->host_at].preference;
+	uint16_t preference = w->hosts[w->host_at].preference;
 
-	if (t.kind == OUTCOME_DEFERRED)
-		t.status.class = 4;
-	local_trouble(w, t, w->domain, "mail for it would loop back to us");
+	loops(w);
 	if (w->source == OUTCOME_ROUTE)
 		return;
 	for (unsigned i = w->host_at + 1; i < w->host_count; i++)
