@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdarg.h>
 
+#include "core/utf8.h"
 #include "mta/outbound/limits.h"
 #include "mta/smtp/parameters.h"
 #include "mta/smtp/trace.h"
@@ -79,42 +80,72 @@ has_high(struct span s)
 	return all >= 0x80;
 }
 
-/* Controls become spaces; so do octets above 127 where the report has no UTF-8. */
+/* Controls become spaces; what is no UTF-8, or has no place here because the report has none, becomes "?". */
 static void
 put_clean(struct writer *w, struct span s, bool utf8)
 {
 	if (!room(w, s.len))
 		return;
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned char c = (unsigned char)s.data[i];
+	for (size_t n; s.len; s = span_from(s, n)) {
+		unsigned char c = (unsigned char)s.data[0];
 
-		if (c < 0x20 || c == 0x7f)
-			c = ' ';
-		else if (c >= 0x80 && !utf8)
-			c = '?';
-		w->data[w->len++] = (char)c;
+		n = MAX_OF(utf8_length(s), (size_t)1);
+		if (n > 1 && utf8) {
+			memcpy(w->data + w->len, s.data, n);
+			w->len += n;
+			continue;
+		}
+		w->data[w->len++] = (char)(c >= 0x80 ? '?' : c < 0x20 || c == 0x7f ? ' ' : c);
 	}
 }
 
-/* Words after a field's name: lines of at most 76 octets or so, folded at spaces, and anyway before a line gets too long. */
+/* At most max octets, and no part of a character. */
+static struct span
+cut(struct span s, size_t max)
+{
+	if (s.len <= max)
+		return s;
+	while (max && ((unsigned char)s.data[max] & 0xc0) == 0x80)
+		max--;
+	return span_first(s, max);
+}
+
+static bool
+is_blank(char c)
+{
+	return (unsigned char)c <= 0x20 || c == 0x7f;
+}
+
+/*
+ * Words after a field's name, folded to lines of 76 octets or so.  Between two words there is one space, whatever there was: a
+ * line of nothing but spaces would end the field, and for some readers the whole group of fields.
+ */
 static void
 put_folded(struct writer *w, size_t column, struct span s, bool utf8)
 {
-	enum { WIDTH = 76, TOO_WIDE = 900 };
+	enum { WIDTH = 76 };
 
-	while (s.len) {
-		size_t word = span_find(s, ' '), fits = MIN_OF(word, TOO_WIDE);
+	for (;;) {
+		size_t word = 0;
 
-		if (column > 1 && column + 1 + fits > WIDTH) {
+		while (s.len && is_blank(s.data[0]))
+			s = span_from(s, 1);
+		while (word < s.len && !is_blank(s.data[word]))
+			word++;
+		if (word == 0)
+			return;
+		if (column > 1 && column + 1 + word > WIDTH) {
 			put(w, SPAN_LITERAL("\r\n"));
 			column = 0;
 		}
 		put(w, SPAN_LITERAL(" "));
-		put_clean(w, span_first(s, fits), utf8);
-		column += 1 + fits;
-		s = span_from(s, fits + (fits == word && fits < s.len));
+		put_clean(w, span_first(s, word), utf8);
+		column += 1 + word;
+		s = span_from(s, word);
 	}
 }
+
+_Static_assert((int)REPORT_DIAGNOSTIC_MAX + 100 < 998, "a word of that length fits a line (RFC 5322 section 2.1.1)");
 
 /* xtext (RFC 3461 section 4) as it was meant, then cleaned. */
 static void
@@ -141,7 +172,15 @@ struct shape {
 	char boundary[ID_TEXT_LEN + 16];
 };
 
-/* The header section with its line ends, or as many of its lines as fit. */
+/* Fit to be part of a text of lines: what was declared binary may hold anything. */
+static bool
+is_line(struct span line)
+{
+	return line.len >= 2 && line.len <= 1000 && line.data[line.len - 2] == '\r' &&
+	       span_find(line, '\r') == line.len - 2 && memchr(line.data, 0, line.len) == NULL;
+}
+
+/* The header section with its line ends, or as many of its lines as fit; nothing behind a line that is none. */
 static struct span
 header_of(struct span text, uint64_t max)
 {
@@ -153,7 +192,7 @@ header_of(struct span text, uint64_t max)
 
 		if (line > rest.len || at + line > max)
 			break;
-		if (line == 1 || (line == 2 && rest.data[0] == '\r'))
+		if (line == 2 || !is_line(span_first(rest, line)))
 			break;
 		at += line;
 		end = at;
@@ -243,13 +282,13 @@ put_sentences(struct writer *w, const struct report *r, const struct shape *shap
 				put(w, SPAN_LITERAL("   It was tried for as long as we keep mail.  The last answer:\r\n"));
 			if (to->outcome->host.len) {
 				put(w, SPAN_LITERAL("  "));
-				put_folded(w, 2, span_first(to->outcome->host, DELIVERY_HOST_MAX), shape->utf8);
-				say(w, " said:\r\n");
+				put_folded(w, 2, cut(to->outcome->host, DELIVERY_HOST_MAX), shape->utf8);
+				say(w, to->outcome->code ? " said:\r\n" : ":\r\n");
 			}
 			put(w, SPAN_LITERAL("   "));
 			if (to->outcome->code)
 				say(w, " %u", to->outcome->code);
-			put_folded(w, 8, span_first(to->outcome->text, REPORT_DIAGNOSTIC_MAX), shape->utf8);
+			put_folded(w, 8, cut(to->outcome->text, REPORT_DIAGNOSTIC_MAX), shape->utf8);
 			put(w, SPAN_LITERAL("\r\n"));
 		}
 	}
@@ -297,7 +336,7 @@ put_recipient(struct writer *w, const struct report *r, const struct report_reci
 		/* The peer's words as SMTP when a peer spoke, else ours. */
 		put(w, SPAN_LITERAL("Diagnostic-Code: "));
 		say(w, o->code ? "smtp; %u" : "x-ringpost;", o->code);
-		put_folded(w, 28, span_first(o->text, REPORT_DIAGNOSTIC_MAX), utf8);
+		put_folded(w, 28, cut(o->text, REPORT_DIAGNOSTIC_MAX), utf8);
 		put(w, SPAN_LITERAL("\r\n"));
 	}
 	say(w, "Last-Attempt-Date: %s\r\n", smtp_date(r->now_ms / 1000, date));

@@ -39,7 +39,7 @@ struct report_text {
 
 /*
  * Writes the report.  0, or -ENOMEM and nothing.  What came from outside (addresses, words of peers) cannot end a line or
- * start a field: controls become spaces, and lines are folded below 998 octets.
+ * start a field: controls become spaces, runs of spaces one, what is no UTF-8 "?", and lines stay below 998 octets.
  *
  * The text is returned whole when the sender did not ask for headers only (RET=HDRS), a recipient has failed and all of it is at hand and
  * not longer than text_max; else its header section, cut at a line end.
