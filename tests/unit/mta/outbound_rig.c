@@ -1,0 +1,638 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/mta/outbound_rig.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "mta/smtp/data.h"
+
+/* A test that hangs fails after so many turns: seconds, not minutes. */
+enum { TURNS_MAX = 4000, TURN_MS = 5, HANG_MS = 50 };
+
+struct rig rig;
+
+/* --- the resolver's place --------------------------------------------------------------------------------- */
+
+static struct asked {
+	struct reactor_hook  hook;
+	struct dns_question *question;
+	bool		     hosts;
+	char		     name[DNS_NAME_MAX + 1];
+} asked[64];
+
+static const struct rig_host *
+host_find(const char *name)
+{
+	for (unsigned i = 0; i < rig.host_count; i++)
+		if (strcasecmp(rig.hosts[i].name, name) == 0)
+			return &rig.hosts[i];
+	return NULL;
+}
+
+static void
+answer(struct reactor_hook *hook)
+{
+	static struct dns_hosts	    hosts;
+	static struct dns_addresses addresses;
+	struct asked		   *a = CONTAINER_OF(hook, struct asked, hook);
+	struct dns_question	   *q = a->question;
+	const struct rig_host	   *h = host_find(a->name);
+	enum dns_status		    status = h ? h->status : DNS_NXDOMAIN;
+
+	a->question = NULL;
+	memset(&hosts, 0, sizeof(hosts));
+	memset(&addresses, 0, sizeof(addresses));
+	if (a->hosts) {
+		for (unsigned i = 0; h && i < COUNT_OF(h->mail) && h->mail[i]; i++) {
+			hosts.host[hosts.count].name = span_of(h->mail[i]);
+			hosts.host[hosts.count++].preference = (uint16_t)(10 * (i + 1));
+		}
+		if (hosts.count == 0) {
+			hosts.implicit = true;
+			hosts.host[hosts.count++].name = span_of(a->name);
+		}
+		q->hosts = &hosts;
+	} else if (h && h->address) {
+		addresses.count = 1;
+		ck_assert(endpoint_parse(span_of(h->address), 0, &addresses.at[0]));
+		q->addresses = &addresses;
+		status = DNS_OK;
+	} else if (status == DNS_OK) {
+		status = DNS_NONE;
+	}
+	q->done(q, status);
+}
+
+static void
+ask(struct dns_question *q, struct span name, bool hosts)
+{
+	for (unsigned i = 0; i < COUNT_OF(asked); i++) {
+		if (asked[i].question)
+			continue;
+		asked[i].question = q;
+		asked[i].hosts = hosts;
+		(void)snprintf(asked[i].name, sizeof(asked[i].name), "%.*s", (int)name.len, name.data);
+		reactor_hook_init(&asked[i].hook, answer);
+		reactor_at_turn_end(&rig.core.reactor, &asked[i].hook);
+		return;
+	}
+	ck_abort_msg("too many questions");
+}
+
+void
+resolver_mail_hosts(struct resolver *d, struct dns_question *q, struct span domain)
+{
+	(void)d;
+	ask(q, domain, true);
+}
+
+void
+resolver_addresses(struct resolver *d, struct dns_question *q, struct span host)
+{
+	(void)d;
+	ask(q, host, false);
+}
+
+void
+resolver_cancel(struct resolver *d, struct dns_question *q)
+{
+	(void)d;
+	for (unsigned i = 0; i < COUNT_OF(asked); i++)
+		if (asked[i].question == q) {
+			reactor_hook_cancel(&asked[i].hook);
+			asked[i].question = NULL;
+		}
+}
+
+const char *
+dns_status_text(enum dns_status status)
+{
+	(void)status;
+	return "the name server says no";
+}
+
+/* --- the scripted next hop ------------------------------------------------------------------------------------ */
+
+struct peer_session {
+	struct stream	 stream;
+	struct rig_peer *peer;
+	bool		 in_data, in_transaction;
+	bool		 hung; /* says nothing more, whatever comes */
+	unsigned	 accepted; /* recipients */
+	struct smtp_data data;
+	size_t		 chunk_left;
+	bool		 chunk_last;
+	char		*text;
+	size_t		 text_len;
+};
+
+static void
+keep_text(struct peer_session *s, struct span bytes)
+{
+	s->text = realloc(s->text, s->text_len + bytes.len + 1);
+	memcpy(s->text + s->text_len, bytes.data, bytes.len);
+	s->text_len += bytes.len;
+	s->text[s->text_len] = 0;
+}
+
+static void
+drop_text(struct peer_session *s)
+{
+	free(s->text);
+	s->text = NULL;
+	s->text_len = 0;
+}
+
+static void
+taken(struct peer_session *s)
+{
+	struct rig_peer *p = s->peer;
+
+	ck_assert_uint_lt(p->text_count, RIG_TEXTS_MAX);
+	p->text_lens[p->text_count] = s->text_len;
+	p->texts[p->text_count++] = s->text;
+	s->text = NULL;
+	s->text_len = 0;
+}
+
+static const struct rig_row *
+row_for(struct rig_peer *p, const char *line)
+{
+	for (unsigned i = 0; i < p->row_count; i++) {
+		const struct rig_row *row = &p->rows[i];
+
+		if (strncasecmp(line, row->at, strlen(row->at)) == 0 && (row->times == 0 || p->used[i] < row->times)) {
+			p->used[i]++;
+			return row;
+		}
+	}
+	return NULL;
+}
+
+static void
+offer(struct peer_session *s)
+{
+	char	    reply[1024] = "250-peer.test greets you\r\n", words[512];
+	char	   *save = NULL;
+
+	(void)snprintf(words, sizeof(words), "%s", s->peer->ehlo ? s->peer->ehlo : "");
+	for (char *word = strtok_r(words, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
+		size_t len = strlen(reply);
+
+		for (char *c = word; *c; c++)
+			if (*c == '_')
+				*c = ' ';
+		(void)snprintf(reply + len, sizeof(reply) - len, "250-%s\r\n", word);
+	}
+	(void)snprintf(reply + strlen(reply), sizeof(reply) - strlen(reply), "250 HELP\r\n");
+	(void)stream_write(&s->stream, span_of(reply));
+}
+
+/* Says what the script says, or what is usual; returns the code. */
+static int
+respond(struct peer_session *s, const char *line, const char *usual)
+{
+	const struct rig_row *row = row_for(s->peer, line);
+	const char	     *say = row ? row->say : usual;
+
+	if (say && strcmp(say, "offer") == 0) {
+		offer(s);
+		return 250;
+	}
+	if (say) {
+		(void)stream_write(&s->stream, span_of(say));
+		(void)stream_write(&s->stream, SPAN_LITERAL("\r\n"));
+	}
+	if (row && row->close)
+		stream_finish(&s->stream);
+	else if (row && say == NULL)
+		s->hung = true;
+	return say ? (int)strtol(say, NULL, 10) : 0;
+}
+
+static void
+command(struct peer_session *s, const char *line)
+{
+	struct rig_peer *p = s->peer;
+	size_t		 len = strlen(line);
+
+	ck_assert_uint_lt(p->said_len + len + 2, sizeof(p->said));
+	memcpy(p->said + p->said_len, line, len);
+	p->said_len += len;
+	p->said[p->said_len++] = '\n';
+	p->said[p->said_len] = 0;
+	if (strncasecmp(line, "EHLO", 4) == 0) {
+		respond(s, line, "offer");
+	} else if (strncasecmp(line, "MAIL", 4) == 0) {
+		if (respond(s, line, s->in_transaction ? "503 5.5.1 nested" : "250 2.1.0 ok") == 250) {
+			s->in_transaction = true;
+			s->accepted = 0;
+		}
+		p->transactions++;
+	} else if (strncasecmp(line, "RCPT", 4) == 0) {
+		s->accepted += respond(s, line, s->in_transaction ? "250 2.1.5 ok" : "503 5.5.1 no MAIL") / 100 == 2;
+	} else if (strncasecmp(line, "DATA", 4) == 0) {
+		s->in_data = respond(s, line, s->accepted ? "354 go on" : "503 5.5.1 no RCPT") == 354;
+		smtp_data_begin(&s->data, UINT64_MAX, false);
+	} else if (strncasecmp(line, "BDAT ", 5) == 0) {
+		char *end;
+
+		s->chunk_left = strtoul(line + 5, &end, 10);
+		s->chunk_last = strcasecmp(end, " LAST") == 0;
+	} else if (strncasecmp(line, "RSET", 4) == 0) {
+		s->in_transaction = false;
+		s->accepted = 0;
+		drop_text(s);
+		respond(s, line, "250 2.0.0 ok");
+	} else if (strncasecmp(line, "QUIT", 4) == 0) {
+		respond(s, line, "221 2.0.0 bye");
+		stream_finish(&s->stream);
+	} else {
+		respond(s, line, "250 2.0.0 ok");
+	}
+}
+
+/* No recipient, no mail: RFC 2920 section 3.2 for the lone dot, RFC 3030 section 2 for BDAT. */
+static void
+text_ended(struct peer_session *s, const char *at)
+{
+	if (respond(s, at, s->accepted ? "250 2.0.0 taken" : "554 5.5.1 no RCPT") / 100 == 2)
+		taken(s);
+	else
+		drop_text(s);
+	s->in_transaction = false;
+	s->accepted = 0;
+}
+
+/* Octets of a text; returns how many. */
+static size_t
+text_octets(struct peer_session *s, struct span bytes)
+{
+	size_t take = MIN_OF(s->chunk_left, bytes.len);
+
+	keep_text(s, span_first(bytes, take));
+	s->chunk_left -= take;
+	if (s->chunk_left)
+		return take;
+	if (s->chunk_last)
+		text_ended(s, "BDAT-END");
+	else
+		respond(s, "BDAT-CHUNK", s->accepted ? "250 2.0.0 chunk" : "503 5.5.1 no RCPT");
+	return take;
+}
+
+/* In the middle of a text: what the script says, and the end. */
+static bool
+breaks_off(struct peer_session *s)
+{
+	const struct rig_row *row = row_for(s->peer, "TEXT");
+
+	if (row == NULL)
+		return false;
+	if (row->say) {
+		(void)stream_write(&s->stream, span_of(row->say));
+		(void)stream_write(&s->stream, SPAN_LITERAL("\r\n"));
+	}
+	if (row->close)
+		stream_finish(&s->stream);
+	s->hung = true;
+	return true;
+}
+
+static size_t
+peer_read(struct stream *stream, struct span bytes)
+{
+	struct peer_session *s = CONTAINER_OF(stream, struct peer_session, stream);
+	struct span	     rest = bytes, piece;
+	char		     line[4096];
+	size_t		     len;
+
+	while (rest.len && !stream_is_closing(stream)) {
+		if (s->hung || ((s->in_data || s->chunk_left) && breaks_off(s)))
+			return bytes.len;
+		if (s->chunk_left) {
+			rest = span_from(rest, text_octets(s, rest));
+			continue;
+		}
+		if (s->in_data) {
+			enum smtp_data_result r = smtp_data_next(&s->data, &rest, &piece);
+
+			keep_text(s, piece);
+			if (r == SMTP_DATA_END) {
+				s->in_data = false;
+				text_ended(s, ".");
+			}
+			continue;
+		}
+		len = span_find(rest, '\n');
+		if (len == rest.len)
+			break;
+		ck_assert_uint_lt(len, sizeof(line));
+		ck_assert_msg(len && rest.data[len - 1] == '\r', "a line without CR");
+		memcpy(line, rest.data, len - 1);
+		line[len - 1] = 0;
+		rest = span_from(rest, len + 1);
+		command(s, line);
+	}
+	return bytes.len - rest.len;
+}
+
+static void
+peer_ended(struct stream *stream, int result)
+{
+	(void)result;
+	stream_close(stream);
+}
+
+static void
+peer_closed(struct stream *stream)
+{
+	struct peer_session *s = CONTAINER_OF(stream, struct peer_session, stream);
+
+	s->peer->sessions_now--;
+	drop_text(s);
+	free(s);
+}
+
+static const struct stream_handlers peer_handlers = { peer_read, peer_ended, NULL, peer_closed };
+
+static void
+peer_accepted(struct io_op *op, const struct io_event *event)
+{
+	struct rig_peer	    *p = CONTAINER_OF(op, struct rig_peer, accept);
+	struct peer_session *s;
+
+	if (event->result < 0)
+		return;
+	s = calloc(1, sizeof(*s));
+	s->peer = p;
+	p->sessions++;
+	p->sessions_now++;
+	p->sessions_most = MAX_OF(p->sessions_most, p->sessions_now);
+	stream_open(&s->stream, &rig.core.reactor, event->result, &peer_handlers);
+	respond(s, "CONNECT", "220 peer.test ESMTP");
+}
+
+static void
+peer_listen(struct rig_peer *p, const char *ip, uint16_t port)
+{
+	struct endpoint any;
+
+	ck_assert(endpoint_parse(span_of(ip), port, &any));
+	p->listener = io_listen(rig.core.reactor.io, &any, 0);
+	ck_assert_int_ge(p->listener, 0);
+	ck_assert_int_eq(io_local(p->listener, &p->at), 0);
+	io_op_init(&p->accept, peer_accepted);
+	io_accept(rig.core.reactor.io, &p->accept, p->listener);
+}
+
+static void
+peer_stop(struct rig_peer *p)
+{
+	io_cancel(rig.core.reactor.io, &p->accept);
+	for (unsigned i = 0; i < TURNS_MAX && (p->sessions_now || !io_op_idle(&p->accept)); i++)
+		rig_turn();
+	ck_assert_uint_eq(p->sessions_now, 0);
+	io_close(rig.core.reactor.io, p->listener);
+	for (unsigned i = 0; i < p->text_count; i++)
+		free(p->texts[i]);
+}
+
+bool
+rig_said(const struct rig_peer *p, const char *what)
+{
+	return strstr(p->said, what) != NULL;
+}
+
+/* --- the core ------------------------------------------------------------------------------------------------------ */
+
+static void
+recovered(struct queue *q, const struct queue_recovery *what)
+{
+	(void)q;
+	(void)what;
+	rig.recovered = true;
+}
+
+static void
+closed(struct queue *q)
+{
+	(void)q;
+	rig.closed = true;
+}
+
+static void
+drained(struct mta_core *core)
+{
+	(void)core;
+	rig.drained = true;
+}
+
+void
+rig_turn(void)
+{
+	reactor_turn(&rig.core.reactor, reactor_in_ms(&rig.core.reactor, TURN_MS));
+}
+
+static void
+turn_until(const bool *done)
+{
+	for (unsigned i = 0; i < TURNS_MAX && !*done; i++)
+		rig_turn();
+	ck_assert(*done);
+}
+
+/* A peer that hangs is waited for: not for as long as the least setting. */
+static void
+short_timeouts(struct settings *s)
+{
+	uint64_t *all[] = { &s->greeting_timeout_ms, &s->ehlo_timeout_ms, &s->mail_timeout_ms, &s->rcpt_timeout_ms,
+			    &s->data_timeout_ms,     &s->block_timeout_ms, &s->end_timeout_ms, &s->quit_timeout_ms };
+
+	for (size_t i = 0; i < COUNT_OF(all); i++)
+		*all[i] = HANG_MS;
+}
+
+void
+rig_open(const char *settings, const char *ehlo, const struct rig_row *rows, unsigned row_count)
+{
+	const struct queue_handlers handlers = { outbound_due, recovered, closed };
+	const struct reactor_params reactor = { .core_count = 1, .memory_max = 256 << 20, .log_fd = 2,
+					  .log_level = getenv("RIG_LOG") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR };
+	struct queue_params	    q = {
+		      .segment_octets = 4 << 20,
+		      .spool_octets_max = 256 << 20,
+		      .inline_octets_max = 64 * 1024,
+		      .cache_octets_max = 1 << 20,
+	};
+	struct settings_error error;
+	char		      yaml[4096];
+	const char	     *why = "";
+
+	memset(&rig, 0, sizeof(rig));
+	ck_assert_uint_le(row_count, RIG_ROWS_MAX);
+	rig.net = io_net_new(1);
+	ck_assert_msg(reactor_open(&rig.core.reactor, rig.net, &reactor, &why) == 0, "%s", why);
+	rig.peer.ehlo = ehlo;
+	rig.peer.rows = rows;
+	rig.peer.row_count = row_count;
+	rig.back.ehlo = "PIPELINING 8BITMIME SMTPUTF8";
+	rig.second.ehlo = ehlo;
+	peer_listen(&rig.peer, "127.0.0.1", 0);
+	peer_listen(&rig.second, "127.0.0.2", rig.peer.at.port);
+	peer_listen(&rig.back, "127.0.0.1", 0);
+	(void)snprintf(yaml, sizeof(yaml),
+		       "hostname: us.test\n"
+		       "routes:\n"
+		       "  to.test: smtp:127.0.0.1:%u\n"
+		       "  back.test: smtp:127.0.0.1:%u\n"
+		       "%s",
+		       rig.peer.at.port, rig.back.at.port, settings ? settings : "");
+	rig.core.settings = settings_parse(span_of(yaml), "test", &error);
+	ck_assert_msg(rig.core.settings != NULL, "%s", error.message);
+	rig.core.settings->outbound_port = rig.peer.at.port;
+	for (unsigned i = 0; i < row_count; i++)
+		if (rows[i].say == NULL && !rows[i].close)
+			short_timeouts(rig.core.settings);
+	rig.mta = (struct mta){ .core_count = 1, .cores = &rig.core, .net = rig.net };
+	rig.core.mta = &rig.mta;
+	(void)snprintf(rig.path, sizeof(rig.path), "spool-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(rig.path));
+	q.spool = io_directory_open(rig.path, 0700);
+	ck_assert_int_ge(q.spool, 0);
+	ck_assert_msg(queue_open(&rig.core.queue, &rig.core.reactor, &q, &handlers, &rig.core, &why) == 0, "%s", why);
+	ck_assert_msg(outbound_open(&rig.core, &why) == 0, "%s", why);
+	turn_until(&rig.recovered);
+}
+
+void
+rig_drain(void)
+{
+	outbound_drain(rig.core.outbound, drained);
+	turn_until(&rig.drained);
+}
+
+void
+rig_close(void)
+{
+	char command_line[128];
+
+	if (!rig.drained)
+		rig_drain();
+	queue_close(rig.core.queue);
+	turn_until(&rig.closed);
+	outbound_free(rig.core.outbound);
+	queue_free(rig.core.queue);
+	peer_stop(&rig.peer);
+	peer_stop(&rig.second);
+	peer_stop(&rig.back);
+	for (unsigned i = 0; i < 3; i++)
+		rig_turn();
+	ck_assert_uint_eq(rig.core.reactor.memory.used, 0);
+	settings_unref(rig.core.settings);
+	reactor_close(&rig.core.reactor);
+	io_net_free(rig.net);
+	(void)snprintf(command_line, sizeof(command_line), "rm -rf %s", rig.path);
+	ck_assert_int_eq(system(command_line), 0);
+}
+
+uint64_t
+rig_count(enum outbound_counter c)
+{
+	return counter_get(&rig.core.outbound->values[c]);
+}
+
+/* --- mail ------------------------------------------------------------------------------------------------------------- */
+
+struct submission {
+	struct queue_intake in;
+	bool		    done, ready;
+	int		    result;
+};
+
+static void
+submitted(struct queue_intake *in, int result)
+{
+	struct submission *s = CONTAINER_OF(in, struct submission, in);
+
+	s->done = true;
+	s->result = result;
+}
+
+static void
+goes_on(struct queue_intake *in)
+{
+	CONTAINER_OF(in, struct submission, in)->ready = true;
+}
+
+struct id
+rig_submit(const char *sender, const char *recipients, unsigned flags, unsigned notify, const char *text, size_t text_len)
+{
+	static struct envelope_recipient to[2000];
+	static char			 words[64 * 1024];
+	struct submission		 s = { .in.done = submitted, .in.ready = goes_on };
+	struct envelope			 e = { .flags = flags, .sender = span_of(sender), .recipients = to };
+	char				*save = NULL;
+
+	(void)snprintf(words, sizeof(words), "%s", recipients);
+	for (char *word = strtok_r(words, " ", &save); word; word = strtok_r(NULL, " ", &save))
+		to[e.recipient_count++] = (struct envelope_recipient){ .address = span_of(word),
+								       .notify = (uint8_t)notify };
+	ck_assert_int_eq(queue_intake_open(rig.core.queue, &s.in, text_len), 0);
+	for (size_t at = 0; at < text_len;) {
+		size_t step = MIN_OF(text_len - at, (size_t)16384);
+		int    result = queue_intake_append(&s.in, span_make(text + at, step));
+
+		at += step;
+		s.ready = result == 0;
+		ck_assert(result == 0 || result == -EAGAIN);
+		turn_until(&s.ready);
+	}
+	e.id = s.in.id;
+	e.accepted_ms = io_wall(rig.core.reactor.io) / 1000000;
+	e.body_octets = s.in.octets;
+	queue_intake_commit(&s.in, &e, NULL);
+	turn_until(&s.done);
+	ck_assert_int_eq(s.result, 0);
+	return e.id;
+}
+
+static bool
+settled(void)
+{
+	struct queue_status st;
+
+	queue_status(rig.core.queue, &st);
+	return st.in_hand == 0 && rig.core.outbound->reports == 0 && rig.core.outbound->gatherings.count == 0 &&
+	       rig.core.outbound->away == 0;
+}
+
+void
+rig_settle(void)
+{
+	for (unsigned i = 0; i < TURNS_MAX; i++) {
+		rig_turn();
+		if (!settled())
+			continue;
+		/* A report just stored is due in the next turn. */
+		for (unsigned more = 0; more < 4; more++)
+			rig_turn();
+		if (settled())
+			return;
+	}
+	ck_abort_msg("mail stays in hand");
+}
+
+void
+rig_empty(void)
+{
+	struct queue_status st;
+
+	for (unsigned i = 0; i < TURNS_MAX; i++) {
+		rig_turn();
+		queue_status(rig.core.queue, &st);
+		if (st.messages == 0 && settled())
+			return;
+	}
+	ck_abort_msg("the queue does not run empty");
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tests/unit/mta/outbound_rig.h - one core with a real queue and the sending side, and a next hop that does as a script says;
+ * all on one reactor over loopback.  Names are resolved by a table of the test.
+ */
+#ifndef TESTS_UNIT_MTA_OUTBOUND_RIG_H
+#define TESTS_UNIT_MTA_OUTBOUND_RIG_H
+
+#include <check.h>
+
+#include "core/stream.h"
+#include "mta/outbound/outbound_internal.h"
+
+/* What the next hop does at a command; the first row that fits and has not been used up. */
+struct rig_row {
+	const char *at;	   /* beginning of the line; "CONNECT"; "." at the end of a text by DATA, "BDAT-END" by BDAT,
+			    * "BDAT-CHUNK" at a chunk before; "TEXT" at the first octets of a text, the rest of
+			    * which is not listened to */
+	const char *say;   /* without the last CRLF; NULL: nothing, and nothing any more unless the row closes */
+	unsigned    times; /* 0: always */
+	bool	    close; /* and then the end */
+};
+
+enum { RIG_ROWS_MAX = 12, RIG_TEXTS_MAX = 64 };
+
+struct rig_peer {
+	struct endpoint	      at;
+	int		      listener;
+	struct io_op	      accept;
+	const char	     *ehlo; /* keywords, separated by blanks */
+	const struct rig_row *rows;
+	unsigned	      row_count;
+	unsigned	      used[RIG_ROWS_MAX];
+	unsigned	      sessions, sessions_now, sessions_most, transactions;
+	char		      said[256 * 1024]; /* all command lines that came, each with "\n" */
+	size_t		      said_len;
+	char		     *texts[RIG_TEXTS_MAX]; /* taken with 2xx */
+	size_t		      text_lens[RIG_TEXTS_MAX];
+	unsigned	      text_count;
+};
+
+struct rig_host {
+	const char	*name;
+	enum dns_status	 status;
+	const char	*mail[4];  /* hosts in order; none: implicit */
+	const char	*address;  /* IPv4 */
+};
+
+struct rig {
+	struct io_net	 *net;
+	struct mta	  mta;
+	struct mta_core	  core;
+	struct rig_peer	  peer; /* the next hop of "to.test"; 127.0.0.1, at the port of delivery by MX */
+	struct rig_peer	  second; /* 127.0.0.2 at the same port */
+	struct rig_peer	  back; /* the next hop of "back.test": always good; reports arrive there */
+	const struct rig_host *hosts;
+	unsigned	  host_count;
+	char		  path[64];
+	bool		  recovered, closed, drained;
+};
+
+extern struct rig rig;
+
+/* settings: further YAML lines; may be NULL.  ehlo: what the next hop offers. */
+void rig_open(const char *settings, const char *ehlo, const struct rig_row *rows, unsigned row_count);
+/* Drains, closes, and looks for what was not given back. */
+void rig_close(void);
+/* "a@to.test b@to.test"; NOTIFY for all of them. */
+struct id rig_submit(const char *sender, const char *recipients, unsigned flags, unsigned notify, const char *text,
+		     size_t text_len);
+void rig_turn(void);
+/* Turns until nothing is in hand and no report is being written; fails after a while. */
+void rig_settle(void);
+/* Turns until the queue is empty. */
+void rig_empty(void);
+void rig_drain(void);
+uint64_t rig_count(enum outbound_counter c);
+bool	 rig_said(const struct rig_peer *p, const char *what);
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a next hop says and does, and what becomes of the mail: over real sockets, with a scripted peer. */
+#include "tests/unit/mta/outbound_rig.h"
+
+#define TEXT "Subject: x\r\n\r\none\r\n.two\r\n..\r\nthree\r\n"
+
+enum { PLAIN = 1 << 0, PIPED = 1 << 1, CHUNKED = 1 << 2, BY_DATA = PLAIN | PIPED, ALL = BY_DATA | CHUNKED };
+
+static const struct mode {
+	unsigned    bit;
+	const char *name, *ehlo;
+} modes[] = {
+	{ PLAIN, "plain", "" },
+	{ PIPED, "pipelined", "PIPELINING ENHANCEDSTATUSCODES" },
+	{ CHUNKED, "chunked", "PIPELINING ENHANCEDSTATUSCODES CHUNKING 8BITMIME" },
+};
+
+/* Each row is a conversation; the numbers are of recipients, but for texts (taken by the peer) and reports. */
+static const struct session_case {
+	const char    *label;
+	unsigned       modes;
+	const char    *recipients;
+	struct rig_row rows[4];
+	unsigned       delivered, deferred, bounced, uncertain, texts, reports;
+	const char    *said;  /* by us, somewhere */
+	const char    *words; /* in the report */
+} cases[] = {
+#define A   "a@to.test"
+#define AB  "a@to.test b@to.test"
+#define ABC "a@to.test b@to.test c@to.test"
+	/* label, modes, recipients, rows,                                       del def bnc unc txt rep */
+	{ "all is well", ALL, A, { { 0 } }, 1, 0, 0, 0, 1, 0, "MAIL FROM:<s@back.test>", NULL },
+	{ "two recipients", ALL, AB, { { 0 } }, 2, 0, 0, 0, 1, 0, "RCPT TO:<b@to.test>", NULL },
+
+	{ "greeting 554", ALL, A, { { "CONNECT", "554 5.7.1 go away", 0, false } }, 0, 1, 0, 0, 0, 0, "QUIT", NULL },
+	{ "greeting 421", ALL, A, { { "CONNECT", "421 4.3.2 busy", 0, true } }, 0, 1, 0, 0, 0, 0, NULL, NULL },
+	{ "greeting 521", ALL, A, { { "CONNECT", "521 5.3.2 never mail", 0, true } }, 0, 0, 1, 0, 0, 1, NULL,
+	  "521 never mail" },
+	{ "greeting is no reply", ALL, A, { { "CONNECT", "SSH-2.0-OpenSSH_9.2", 0, false } }, 0, 1, 0, 0, 0, 0, NULL,
+	  NULL },
+	{ "greeting never ends", ALL, A, { { "CONNECT", "220-x\r\n220-y", 0, true } }, 0, 1, 0, 0, 0, 0, NULL, NULL },
+	{ "greeting hangs", ALL, A, { { "CONNECT", NULL, 0, false } }, 0, 1, 0, 0, 0, 0, NULL, NULL },
+	{ "closed at once", ALL, A, { { "CONNECT", NULL, 0, true } }, 0, 1, 0, 0, 0, 0, NULL, NULL },
+	{ "two greetings", ALL, A, { { "CONNECT", "220 one\r\n250 two", 0, false } }, 0, 1, 0, 0, 0, 0, NULL, NULL },
+
+	{ "EHLO unknown", ALL, A, { { "EHLO", "500 what", 0, false } }, 1, 0, 0, 0, 1, 0, "HELO us.test", NULL },
+	{ "EHLO and HELO refused", ALL, A,
+	  { { "EHLO", "502 no", 0, false }, { "HELO", "550 5.7.1 not you", 0, false } }, 0, 0, 1, 0, 0, 1, "HELO",
+	  "not you" },
+	{ "EHLO 421", ALL, A, { { "EHLO", "421 4.3.2 later", 0, true } }, 0, 1, 0, 0, 0, 0, NULL, NULL },
+	{ "EHLO hangs", ALL, A, { { "EHLO", NULL, 0, false } }, 0, 1, 0, 0, 0, 0, NULL, NULL },
+	{ "EHLO closes", ALL, A, { { "EHLO", NULL, 0, true } }, 0, 1, 0, 0, 0, 0, NULL, NULL },
+	{ "EHLO and a reply more", ALL, A, { { "EHLO", "250 me\r\n250 me again", 0, false } }, 0, 1, 0, 0, 0, 0, NULL,
+	  NULL },
+
+	{ "MAIL 451", ALL, AB, { { "MAIL", "451 4.3.0 not now", 0, false } }, 0, 2, 0, 0, 0, 0, NULL, NULL },
+	{ "MAIL 550", ALL, AB, { { "MAIL", "550 5.7.1 not from you", 0, false } }, 0, 0, 2, 0, 0, 1, NULL,
+	  "not from you" },
+	{ "MAIL 421", ALL, A, { { "MAIL", "421 4.3.2 bye", 0, true } }, 0, 1, 0, 0, 0, 0, NULL, NULL },
+	{ "MAIL 354", BY_DATA, A, { { "MAIL", "354 what", 0, false } }, 0, 1, 0, 0, 0, 0, NULL, NULL },
+	{ "MAIL 354, the text is sent", CHUNKED, A, { { "MAIL", "354 what", 0, false } }, 0, 1, 0, 1, 0, 0, NULL, NULL },
+	{ "MAIL hangs", BY_DATA, A, { { "MAIL", NULL, 0, false } }, 0, 1, 0, 0, 0, 0, NULL, NULL },
+	{ "MAIL hangs, the text is sent", CHUNKED, A, { { "MAIL", NULL, 0, false } }, 0, 1, 0, 1, 0, 0, NULL, NULL },
+	{ "MAIL closes", BY_DATA, A, { { "MAIL", NULL, 0, true } }, 0, 1, 0, 0, 0, 0, NULL, NULL },
+
+	{ "RCPT 550 for one", ALL, AB, { { "RCPT TO:<a@", "550 5.1.1 no such user", 0, false } }, 1, 0, 1, 0, 1, 1, NULL,
+	  "no such user" },
+	{ "RCPT 450 for one", ALL, AB, { { "RCPT TO:<a@", "450 4.2.0 grey", 0, false } }, 1, 1, 0, 0, 1, 0, NULL, NULL },
+	{ "RCPT 552 means 452", ALL, A, { { "RCPT", "552 full", 0, false } }, 0, 1, 0, 0, 0, 0, NULL, NULL },
+	{ "RCPT 550 for all", ALL, AB, { { "RCPT", "550 5.1.1 nobody", 0, false } }, 0, 0, 2, 0, 0, 1, NULL, "nobody" },
+	{ "RCPT 550 for all, and yet 354", BY_DATA, A,
+	  { { "RCPT", "550 5.1.1 nobody", 0, false }, { "DATA", "354 go on", 0, false } }, 0, 0, 1, 0, 0, 1, NULL,
+	  "nobody" },
+	{ "too many recipients", ALL, ABC,
+	  { { "RCPT TO:<b@", "452 4.5.3 too many", 1, false }, { "RCPT TO:<c@", "452 4.5.3 too many", 1, false } }, 3, 0,
+	  0, 0, 3, 0, NULL, NULL },
+	{ "452 about the mailbox", ALL, AB, { { "RCPT TO:<b@", "452 4.2.2 full", 0, false } }, 1, 1, 0, 0, 1, 0, NULL,
+	  NULL },
+	{ "452 for the first", ALL, A, { { "RCPT", "452 4.5.3 too many", 0, false } }, 0, 1, 0, 0, 0, 0, NULL, NULL },
+	{ "RCPT 421", BY_DATA, AB, { { "RCPT TO:<b@", "421 4.3.2 bye", 0, true } }, 0, 2, 0, 0, 0, 0, NULL, NULL },
+	{ "RCPT 251", ALL, A, { { "RCPT", "251 2.1.5 will forward", 0, false } }, 1, 0, 0, 0, 1, 0, NULL, NULL },
+	{ "RCPT hangs", BY_DATA, A, { { "RCPT", NULL, 0, false } }, 0, 1, 0, 0, 0, 0, NULL, NULL },
+	{ "RCPT closes", BY_DATA, A, { { "RCPT", NULL, 0, true } }, 0, 1, 0, 0, 0, 0, NULL, NULL },
+	{ "RCPT is no reply", BY_DATA, A, { { "RCPT", "\xff\xfe\x01 250", 0, false } }, 0, 1, 0, 0, 0, 0, NULL, NULL },
+
+	{ "DATA 451", BY_DATA, AB, { { "DATA", "451 4.3.0 not now", 0, false } }, 0, 2, 0, 0, 0, 0, "RSET", NULL },
+	{ "DATA 554", BY_DATA, AB, { { "DATA", "554 5.7.1 not this", 0, false } }, 0, 0, 2, 0, 0, 1, "RSET", "not this" },
+	{ "DATA 421", BY_DATA, A, { { "DATA", "421 4.3.2 bye", 0, true } }, 0, 1, 0, 0, 0, 0, NULL, NULL },
+	{ "DATA 250", BY_DATA, A, { { "DATA", "250 ok", 0, false } }, 0, 1, 0, 0, 0, 0, NULL, NULL },
+	{ "DATA hangs", BY_DATA, A, { { "DATA", NULL, 0, false } }, 0, 1, 0, 0, 0, 0, NULL, NULL },
+	{ "DATA closes", BY_DATA, A, { { "DATA", NULL, 0, true } }, 0, 1, 0, 0, 0, 0, NULL, NULL },
+	/* A 250 that came before the text left us is no promise about the text. */
+	{ "DATA 354 and 250 at once", BY_DATA, A, { { "DATA", "354 go on\r\n250 2.0.0 taken", 0, false } }, 0, 1, 0, 1, 0,
+	  0, NULL, NULL },
+
+	{ "closes in the text", ALL, AB, { { "TEXT", NULL, 0, true } }, 0, 2, 0, 2, 0, 0, NULL, NULL },
+	{ "421 in the text", ALL, AB, { { "TEXT", "421 4.3.2 bye", 0, true } }, 0, 2, 0, 0, 0, 0, NULL, NULL },
+
+	{ "end 451", BY_DATA, AB, { { ".", "451 4.3.0 disk", 0, false } }, 0, 2, 0, 0, 0, 0, NULL, NULL },
+	{ "end 552", BY_DATA, AB, { { ".", "552 5.3.4 too large", 0, false } }, 0, 0, 2, 0, 0, 1, NULL, "too large" },
+	{ "end 421", BY_DATA, A, { { ".", "421 4.3.2 bye", 0, true } }, 0, 1, 0, 0, 0, 0, NULL, NULL },
+	{ "end 354", BY_DATA, A, { { ".", "354 more", 0, false } }, 0, 1, 0, 1, 0, 0, NULL, NULL },
+	{ "end hangs", BY_DATA, A, { { ".", NULL, 0, false } }, 0, 1, 0, 1, 0, 0, NULL, NULL },
+	{ "end closes", BY_DATA, AB, { { ".", NULL, 0, true } }, 0, 2, 0, 2, 0, 0, NULL, NULL },
+	{ "end taken, then closes", BY_DATA, A, { { ".", "250 ok", 0, true } }, 1, 0, 0, 0, 1, 0, NULL, NULL },
+
+	{ "BDAT 451", CHUNKED, AB, { { "BDAT-END", "451 4.3.0 disk", 0, false } }, 0, 2, 0, 0, 0, 0, "RSET", NULL },
+	{ "BDAT 554", CHUNKED, AB, { { "BDAT-END", "554 5.7.1 spam", 0, false } }, 0, 0, 2, 0, 0, 1, "RSET", "spam" },
+	{ "BDAT 421", CHUNKED, A, { { "BDAT-END", "421 4.3.2 bye", 0, true } }, 0, 1, 0, 0, 0, 0, NULL, NULL },
+	{ "BDAT hangs", CHUNKED, A, { { "BDAT-END", NULL, 0, false } }, 0, 1, 0, 1, 0, 0, NULL, NULL },
+	{ "BDAT closes", CHUNKED, AB, { { "BDAT-END", NULL, 0, true } }, 0, 2, 0, 2, 0, 0, NULL, NULL },
+	{ "RCPT refused, BDAT closes", CHUNKED, AB,
+	  { { "RCPT TO:<a@", "550 5.1.1 nobody", 0, false }, { "BDAT-END", NULL, 0, true } }, 0, 1, 1, 1, 0, 1, NULL,
+	  "nobody" },
+
+	{ "QUIT hangs", ALL, A, { { "QUIT", NULL, 0, false } }, 1, 0, 0, 0, 1, 0, NULL, NULL },
+};
+
+static void
+check_case(const struct session_case *c, const struct mode *mode)
+{
+	const struct {
+		const char	     *what;
+		enum outbound_counter counter;
+		uint64_t	      want;
+	} numbers[] = {
+		{ "delivered", OUTBOUND_DELIVERED, c->delivered + c->reports },
+		{ "deferred", OUTBOUND_DEFERRED, c->deferred },
+		{ "bounced", OUTBOUND_BOUNCED, c->bounced },
+		{ "uncertain", OUTBOUND_UNCERTAIN, c->uncertain },
+	};
+	unsigned rows = 0;
+
+	while (rows < COUNT_OF(c->rows) && c->rows[rows].at)
+		rows++;
+	rig_open("outbound: {idle_reuse: 0 s}\n", mode->ehlo, c->rows, rows);
+	(void)rig_submit("s@back.test", c->recipients, ENVELOPE_DOT, 0, TEXT, sizeof(TEXT) - 1);
+	rig_settle();
+	for (size_t i = 0; i < COUNT_OF(numbers); i++)
+		ck_assert_msg(rig_count(numbers[i].counter) == numbers[i].want, "%s, %s: %u %s, not %u", mode->name,
+			      c->label, (unsigned)rig_count(numbers[i].counter), numbers[i].what,
+			      (unsigned)numbers[i].want);
+	ck_assert_msg(rig.peer.text_count == c->texts, "%s, %s: %u texts", mode->name, c->label, rig.peer.text_count);
+	for (unsigned i = 0; i < rig.peer.text_count; i++)
+		ck_assert_msg(strcmp(rig.peer.texts[i], TEXT) == 0, "%s, %s: the text is %s", mode->name, c->label,
+			      rig.peer.texts[i]);
+	ck_assert_msg(rig.back.text_count == c->reports, "%s, %s: %u reports", mode->name, c->label,
+		      rig.back.text_count);
+	if (c->said)
+		ck_assert_msg(rig_said(&rig.peer, c->said), "%s, %s: we said %s", mode->name, c->label, rig.peer.said);
+	if (c->words)
+		ck_assert_msg(strstr(rig.back.texts[0], c->words) != NULL, "%s, %s: %s", mode->name, c->label,
+			      rig.back.texts[0]);
+	rig_close();
+}
+
+START_TEST(a_session)
+{
+	const struct session_case *c = &cases[_i / (int)COUNT_OF(modes)];
+	const struct mode	  *mode = &modes[_i % (int)COUNT_OF(modes)];
+
+	if (c->modes & mode->bit)
+		check_case(c, mode);
+} END_TEST
+
+int
+main(void)
+{
+	Suite	*suite = suite_create("outbound session");
+	TCase	*tc = tcase_create("outcomes");
+	SRunner *runner;
+	int	 failed;
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_loop_test(tc, a_session, 0, COUNT_OF(cases) * COUNT_OF(modes));
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
