@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a next hop says and does, and what becomes of the mail: over real sockets, with a scripted peer. */
 #include "tests/unit/mta/outbound_rig.h"
+#include "tests/unit/mta/outbound_run.h"
 
 #define TEXT "Subject: x\r\n\r\none\r\n.two\r\n..\r\nthree\r\n"
 
@@ -166,17 +167,8 @@ START_TEST(a_session)
 int
 main(void)
 {
-	Suite	*suite = suite_create("outbound session");
-	TCase	*tc = tcase_create("outcomes");
-	SRunner *runner;
-	int	 failed;
+	TCase *tc = tcase_create("outcomes");
 
-	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, a_session, 0, COUNT_OF(cases) * COUNT_OF(modes));
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("outbound session", tc);
 }
