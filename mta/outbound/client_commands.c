@@ -74,7 +74,7 @@ message_fits(struct client *c, struct delivery *d)
 			       (unsigned long long)e->body_octets, (unsigned long long)c->offers.size_max);
 		refused = own_words(c, (struct smtp_enhanced){ 5, 3, 4 }, span_of(text));
 	} else if ((e->flags & ENVELOPE_BINARY) && !offers(c, SMTP_OFFER_BINARYMIME | SMTP_OFFER_CHUNKING)) {
-		refused = own_words(c, (struct smtp_enhanced){ 5, 6, 3 },
+		refused = own_words(c, (struct smtp_enhanced){ 5, 6, 1 },
 				    SPAN_LITERAL("the message is binary, this host does not take BINARYMIME"));
 	} else if ((e->flags & ENVELOPE_SMTPUTF8) && !offers(c, SMTP_OFFER_SMTPUTF8) &&
 		   (has_high(e->sender) || header_has_high(d->view))) {
