@@ -114,6 +114,7 @@ dns_status_text(enum dns_status status)
 /* --- the scripted next hop ------------------------------------------------------------------------------------ */
 
 struct peer_session {
+	struct list_node node;
 	struct stream	 stream;
 	struct rig_peer *peer;
 	bool		 in_data, in_transaction;
@@ -299,6 +300,12 @@ breaks_off(struct peer_session *s)
 	return true;
 }
 
+static bool
+may_pipeline(const struct peer_session *s, const char *line)
+{
+	return strncasecmp(line, "BDAT ", 5) == 0 || (s->peer->ehlo && strstr(s->peer->ehlo, "PIPELINING"));
+}
+
 static size_t
 peer_read(struct stream *stream, struct span bytes)
 {
@@ -332,6 +339,9 @@ peer_read(struct stream *stream, struct span bytes)
 		memcpy(line, rest.data, len - 1);
 		line[len - 1] = 0;
 		rest = span_from(rest, len + 1);
+		/* RFC 2920 section 3.1: only who was offered it may run ahead; and not at all before EHLO is answered. */
+		ck_assert_msg(rest.len == 0 || may_pipeline(s, line), "sent too early, behind \"%.200s\": %.*s", line,
+			      (int)MIN_OF(rest.len, (size_t)200), rest.data);
 		command(s, line);
 	}
 	return bytes.len - rest.len;
@@ -350,6 +360,7 @@ peer_closed(struct stream *stream)
 	struct peer_session *s = CONTAINER_OF(stream, struct peer_session, stream);
 
 	s->peer->sessions_now--;
+	list_remove(&s->node);
 	drop_text(s);
 	free(s);
 }
@@ -366,11 +377,22 @@ peer_accepted(struct io_op *op, const struct io_event *event)
 		return;
 	s = calloc(1, sizeof(*s));
 	s->peer = p;
+	list_node_init(&s->node);
+	list_append(&p->open, &s->node);
 	p->sessions++;
 	p->sessions_now++;
 	p->sessions_most = MAX_OF(p->sessions_most, p->sessions_now);
 	stream_open(&s->stream, &rig.core.reactor, event->result, &peer_handlers);
-	respond(s, "CONNECT", "220 peer.test ESMTP");
+	if (!p->silent)
+		respond(s, "CONNECT", "220 peer.test ESMTP");
+}
+
+void
+rig_greet(struct rig_peer *p)
+{
+	p->silent = false;
+	LIST_FOR_EACH(&p->open, n)
+		respond(LIST_ENTRY(n, struct peer_session, node), "CONNECT", "220 peer.test ESMTP");
 }
 
 static void
@@ -378,6 +400,7 @@ peer_listen(struct rig_peer *p, const char *ip, uint16_t port)
 {
 	struct endpoint any;
 
+	list_init(&p->open);
 	ck_assert(endpoint_parse(span_of(ip), port, &any));
 	p->listener = io_listen(rig.core.reactor.io, &any, 0);
 	ck_assert_int_ge(p->listener, 0);
@@ -566,35 +589,53 @@ goes_on(struct queue_intake *in)
 }
 
 struct id
-rig_submit(const char *sender, const char *recipients, unsigned flags, unsigned notify, const char *text, size_t text_len)
+rig_send(const struct rig_mail *mail)
 {
 	static struct envelope_recipient to[2000];
 	static char			 words[64 * 1024];
 	struct submission		 s = { .in.done = submitted, .in.ready = goes_on };
-	struct envelope			 e = { .flags = flags, .sender = span_of(sender), .recipients = to };
+	struct span			 text = span_make(mail->text, mail->text_len);
+	struct envelope			 e = { .flags = mail->flags, .sender = span_of(mail->sender), .recipients = to };
 	char				*save = NULL;
 
-	(void)snprintf(words, sizeof(words), "%s", recipients);
+	if (mail->envid)
+		e.envid = span_of(mail->envid);
+	(void)snprintf(words, sizeof(words), "%s", mail->recipients);
 	for (char *word = strtok_r(words, " ", &save); word; word = strtok_r(NULL, " ", &save))
-		to[e.recipient_count++] = (struct envelope_recipient){ .address = span_of(word),
-								       .notify = (uint8_t)notify };
-	ck_assert_int_eq(queue_intake_open(rig.core.queue, &s.in, text_len), 0);
-	for (size_t at = 0; at < text_len;) {
-		size_t step = MIN_OF(text_len - at, (size_t)16384);
-		int    result = queue_intake_append(&s.in, span_make(text + at, step));
+		to[e.recipient_count++] = (struct envelope_recipient){
+			.address = span_of(word),
+			.orcpt = span_of(mail->orcpt ? mail->orcpt : ""),
+			.notify = (uint8_t)mail->notify,
+		};
+	if (text.data == NULL)
+		text = span_of(RIG_TEXT);
+	ck_assert_int_eq(queue_intake_open(rig.core.queue, &s.in, text.len), 0);
+	for (size_t at = 0; at < text.len;) {
+		struct span step = span_first(span_from(text, at), 16384);
+		int	    result = queue_intake_append(&s.in, step);
 
-		at += step;
+		at += step.len;
 		s.ready = result == 0;
 		ck_assert(result == 0 || result == -EAGAIN);
 		turn_until(&s.ready);
 	}
 	e.id = s.in.id;
-	e.accepted_ms = io_wall(rig.core.reactor.io) / 1000000;
+	e.accepted_ms = io_wall(rig.core.reactor.io) / 1000000 - mail->age_ms;
 	e.body_octets = s.in.octets;
 	queue_intake_commit(&s.in, &e, NULL);
 	turn_until(&s.done);
 	ck_assert_int_eq(s.result, 0);
 	return e.id;
+}
+
+void
+rig_retry(struct id id)
+{
+	struct queue_message *m = queue_find(rig.core.queue, id);
+
+	ck_assert_ptr_nonnull(m);
+	queue_act(rig.core.queue, m, QUEUE_RETRY, NULL);
+	rig_settle();
 }
 
 static bool

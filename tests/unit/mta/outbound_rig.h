@@ -37,6 +37,8 @@ struct rig_peer {
 	char		     *texts[RIG_TEXTS_MAX]; /* taken with 2xx */
 	size_t		      text_lens[RIG_TEXTS_MAX];
 	unsigned	      text_count;
+	bool		      silent; /* greets nobody until rig_greet() */
+	struct list	      open;   /* sessions */
 };
 
 struct rig_host {
@@ -65,9 +67,23 @@ extern struct rig rig;
 void rig_open(const char *settings, const char *ehlo, const struct rig_row *rows, unsigned row_count);
 /* Drains, closes, and looks for what was not given back. */
 void rig_close(void);
-/* "a@to.test b@to.test"; NOTIFY for all of them. */
-struct id rig_submit(const char *sender, const char *recipients, unsigned flags, unsigned notify, const char *text,
-		     size_t text_len);
+
+/* A line with a dot, one that is a dot: flags must say ENVELOPE_DOT. */
+#define RIG_TEXT "Subject: x\r\n\r\none\r\n.two\r\n..\r\nthree\r\n"
+
+struct rig_mail {
+	const char *sender, *recipients; /* "a@to.test b@to.test" */
+	unsigned    flags, notify;	 /* NOTIFY for all of them */
+	const char *envid, *orcpt;
+	int64_t	    age_ms;   /* accepted so long ago */
+	const char *text;     /* NULL: RIG_TEXT */
+	size_t	    text_len;
+};
+/* Into the queue; it is due in the next turn. */
+struct id rig_send(const struct rig_mail *mail);
+/* Makes a deferred message due now, and turns until it is settled. */
+void rig_retry(struct id id);
+void rig_greet(struct rig_peer *p);
 void rig_turn(void);
 /* Turns until nothing is in hand and no report is being written; fails after a while. */
 void rig_settle(void);

@@ -3,8 +3,6 @@
 #include "tests/unit/mta/outbound_rig.h"
 #include "tests/unit/mta/outbound_run.h"
 
-#define TEXT "Subject: x\r\n\r\none\r\n.two\r\n..\r\nthree\r\n"
-
 enum { PLAIN = 1 << 0, PIPED = 1 << 1, CHUNKED = 1 << 2, BY_DATA = PLAIN | PIPED, ALL = BY_DATA | CHUNKED };
 
 static const struct mode {
@@ -135,7 +133,7 @@ check_case(const struct session_case *c, const struct mode *mode)
 	while (rows < COUNT_OF(c->rows) && c->rows[rows].at)
 		rows++;
 	rig_open("outbound: {idle_reuse: 0 s}\n", mode->ehlo, c->rows, rows);
-	(void)rig_submit("s@back.test", c->recipients, ENVELOPE_DOT, 0, TEXT, sizeof(TEXT) - 1);
+	(void)rig_send(&(struct rig_mail){ .sender = "s@back.test", .recipients = c->recipients, .flags = ENVELOPE_DOT });
 	rig_settle();
 	for (size_t i = 0; i < COUNT_OF(numbers); i++)
 		ck_assert_msg(rig_count(numbers[i].counter) == numbers[i].want, "%s, %s: %u %s, not %u", mode->name,
@@ -143,7 +141,7 @@ check_case(const struct session_case *c, const struct mode *mode)
 			      (unsigned)numbers[i].want);
 	ck_assert_msg(rig.peer.text_count == c->texts, "%s, %s: %u texts", mode->name, c->label, rig.peer.text_count);
 	for (unsigned i = 0; i < rig.peer.text_count; i++)
-		ck_assert_msg(strcmp(rig.peer.texts[i], TEXT) == 0, "%s, %s: the text is %s", mode->name, c->label,
+		ck_assert_msg(strcmp(rig.peer.texts[i], RIG_TEXT) == 0, "%s, %s: the text is %s", mode->name, c->label,
 			      rig.peer.texts[i]);
 	ck_assert_msg(rig.back.text_count == c->reports, "%s, %s: %u reports", mode->name, c->label,
 		      rig.back.text_count);
@@ -164,11 +162,191 @@ START_TEST(a_session)
 		check_case(c, mode);
 } END_TEST
 
+/* --- what the next hop offers -------------------------------------------------------------------------------- */
+
+#define E_ACUTE "\xc3\xa9"
+#define ASCII	"Subject: x\r\n\r\nbody\r\n"
+#define BODY8	"Subject: x\r\n\r\nb" E_ACUTE "dy\r\n"
+#define HEADER8 "Subject: " E_ACUTE "\r\n\r\nbody\r\n"
+
+static const struct offer_case {
+	const char    *label, *ehlo, *settings;
+	struct rig_mail mail;
+	unsigned       delivered, bounced, texts;
+	const char    *said, *unsaid;
+	const char    *words; /* in the report */
+} offer_cases[] = {
+	{ "SIZE is told", "SIZE_1000", NULL, { "s@back.test", A, .text = ASCII }, 1, 0, 1,
+	  "MAIL FROM:<s@back.test> SIZE=20\n", NULL, NULL },
+	{ "SIZE without a limit", "SIZE_0", NULL, { "s@back.test", A, .text = ASCII }, 1, 0, 1, " SIZE=20", NULL, NULL },
+	{ "SIZE without a number", "SIZE", NULL, { "s@back.test", A, .text = ASCII }, 1, 0, 1, " SIZE=20", NULL, NULL },
+	{ "too large: nothing is tried", "SIZE_19", NULL, { "s@back.test", AB, .text = ASCII }, 0, 2, 0, "EHLO", "MAIL",
+	  "Status: 5.3.4" },
+	{ "no SIZE", "", NULL, { "s@back.test", A, .text = ASCII }, 1, 0, 1, "MAIL FROM:<s@back.test>\n", NULL, NULL },
+
+	{ "8-bit, 8BITMIME", "8BITMIME", NULL, { "s@back.test", A, ENVELOPE_8BIT | ENVELOPE_8BIT_TEXT, .text = BODY8 }, 1, 0,
+	  1, " BODY=8BITMIME", NULL, NULL },
+	{ "8-bit undeclared, 8BITMIME", "8BITMIME", NULL, { "s@back.test", A, ENVELOPE_8BIT_TEXT, .text = BODY8 }, 1, 0, 1,
+	  " BODY=8BITMIME", NULL, NULL },
+	{ "8-bit goes as it is without", "", NULL, { "s@back.test", A, ENVELOPE_8BIT | ENVELOPE_8BIT_TEXT, .text = BODY8 },
+	  1, 0, 1, "MAIL FROM:<s@back.test>\n", "BODY", NULL },
+	{ "7-bit", "8BITMIME", NULL, { "s@back.test", A, .text = ASCII }, 1, 0, 1, "MAIL", "BODY", NULL },
+
+	{ "binary, BINARYMIME", "CHUNKING BINARYMIME", "  bdat: no\n", { "s@back.test", A, ENVELOPE_BINARY, .text = BODY8 },
+	  1, 0, 1, " BODY=BINARYMIME", "DATA", NULL },
+	{ "binary without", "CHUNKING 8BITMIME", NULL, { "s@back.test", A, ENVELOPE_BINARY, .text = BODY8 }, 0, 1, 0, "EHLO",
+	  "MAIL", "Status: 5.6.1" },
+	{ "binary without CHUNKING", "BINARYMIME", NULL, { "s@back.test", A, ENVELOPE_BINARY, .text = BODY8 }, 0, 1, 0,
+	  "EHLO", "MAIL", "Status: 5.6.1" },
+	{ "BDAT is switched off", "CHUNKING", "  bdat: no\n", { "s@back.test", A, .text = ASCII }, 1, 0, 1, "DATA", "BDAT",
+	  NULL },
+
+	{ "SMTPUTF8 everywhere", "SMTPUTF8 8BITMIME", NULL,
+	  { "s" E_ACUTE "@back.test", "u" E_ACUTE "@to.test", ENVELOPE_SMTPUTF8 | ENVELOPE_8BIT_TEXT, .text = HEADER8 }, 1, 0,
+	  1, "MAIL FROM:<s" E_ACUTE "@back.test> BODY=8BITMIME SMTPUTF8\nRCPT TO:<u" E_ACUTE "@to.test>", NULL, NULL },
+	{ "SMTPUTF8 for the sender, not offered", "8BITMIME", NULL,
+	  { "s" E_ACUTE "@back.test", A, ENVELOPE_SMTPUTF8, .text = ASCII }, 0, 1, 0, "EHLO", "MAIL", "Status: 5.6.7" },
+	{ "SMTPUTF8 for the header, not offered", "8BITMIME", NULL,
+	  { "s@back.test", A, ENVELOPE_SMTPUTF8 | ENVELOPE_8BIT_TEXT, .text = HEADER8 }, 0, 1, 0, "EHLO", "MAIL",
+	  "Status: 5.6.7" },
+	{ "SMTPUTF8 for one recipient, not offered", "8BITMIME", NULL,
+	  { "s@back.test", "u" E_ACUTE "@to.test b@to.test", ENVELOPE_SMTPUTF8, .text = ASCII }, 1, 1, 1, "RCPT TO:<b@",
+	  "RCPT TO:<u", "Status: 5.6.7" },
+	{ "SMTPUTF8 for nothing, not offered", "8BITMIME", NULL,
+	  { "s@back.test", A, ENVELOPE_SMTPUTF8 | ENVELOPE_8BIT_TEXT, .text = BODY8 }, 1, 0, 1, " BODY=8BITMIME\n", NULL,
+	  NULL },
+
+	{ "DSN", "DSN", NULL,
+	  { "s@back.test", A, ENVELOPE_RET_HEADERS, NOTIFY_SUCCESS | NOTIFY_DELAY, "QQ+2B1", "rfc822;old@x.test",
+	    .text = ASCII }, 1, 0, 1,
+	  "MAIL FROM:<s@back.test> RET=HDRS ENVID=QQ+2B1\n"
+	  "RCPT TO:<a@to.test> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;old@x.test\n",
+	  NULL, NULL },
+	{ "DSN, NEVER", "DSN", NULL, { "s@back.test", A, ENVELOPE_RET_FULL, NOTIFY_NEVER, .text = ASCII }, 1, 0, 1,
+	  " RET=FULL\nRCPT TO:<a@to.test> NOTIFY=NEVER\n", "ENVID", NULL },
+	{ "DSN, nothing asked", "DSN", NULL, { "s@back.test", A, .text = ASCII }, 1, 0, 1,
+	  "MAIL FROM:<s@back.test>\nRCPT TO:<a@to.test>\n", NULL, NULL },
+	{ "no DSN", "", NULL,
+	  { "s@back.test", A, ENVELOPE_RET_HEADERS, NOTIFY_FAILURE, "QQ+2B1", "rfc822;old@x.test", .text = ASCII }, 1, 0, 1,
+	  "MAIL FROM:<s@back.test>\nRCPT TO:<a@to.test>\n", NULL, NULL },
+
+	{ "LIMITS RCPTMAX", "LIMITS_RCPTMAX=2", NULL, { "s@back.test", ABC, .text = ASCII }, 3, 0, 2, NULL, NULL, NULL },
+	{ "recipients_per_transaction_max", "", "  recipients_per_transaction_max: 1\n",
+	  { "s@back.test", ABC, .text = ASCII }, 3, 0, 3, NULL, NULL, NULL },
+	{ "the null sender", "SIZE_1000", NULL, { "", A, .text = ASCII }, 1, 0, 1, "MAIL FROM:<> SIZE=20\n", NULL, NULL },
+};
+
+START_TEST(an_offer)
+{
+	const struct offer_case *c = &offer_cases[_i];
+	struct rig_mail		 mail = c->mail;
+	char			 settings[256];
+	unsigned		 reports = c->bounced > 0;
+
+	(void)snprintf(settings, sizeof(settings), "outbound:\n  idle_reuse: 0 s\n%s", c->settings ? c->settings : "");
+	rig_open(settings, c->ehlo, NULL, 0);
+	mail.text_len = strlen(mail.text);
+	(void)rig_send(&mail);
+	rig_settle();
+	ck_assert_msg(rig_count(OUTBOUND_DELIVERED) == c->delivered + reports, "%s: %u delivered", c->label,
+		      (unsigned)rig_count(OUTBOUND_DELIVERED));
+	ck_assert_msg(rig_count(OUTBOUND_BOUNCED) == c->bounced, "%s: %u bounced", c->label,
+		      (unsigned)rig_count(OUTBOUND_BOUNCED));
+	ck_assert_msg(rig.peer.text_count == c->texts, "%s: %u texts", c->label, rig.peer.text_count);
+	for (unsigned i = 0; i < rig.peer.text_count; i++)
+		ck_assert_msg(strcmp(rig.peer.texts[i], mail.text) == 0, "%s: the text is %s", c->label, rig.peer.texts[i]);
+	if (c->said)
+		ck_assert_msg(rig_said(&rig.peer, c->said), "%s: we said %s", c->label, rig.peer.said);
+	if (c->unsaid)
+		ck_assert_msg(!rig_said(&rig.peer, c->unsaid), "%s: we said %s", c->label, rig.peer.said);
+	if (c->words)
+		ck_assert_msg(strstr(rig.back.texts[0], c->words) != NULL, "%s: %s", c->label, rig.back.texts[0]);
+	rig_close();
+} END_TEST
+
+/* --- a text that lies on disk, in pieces ------------------------------------------------------------------------ */
+
+static const struct large_case {
+	const char    *label, *ehlo;
+	struct rig_row rows[2];
+	unsigned       delivered, deferred, bounced, uncertain;
+} large_cases[] = {
+	{ "by DATA", "", { { 0 } }, 1, 0, 0, 0 },
+	{ "by BDAT", "CHUNKING", { { 0 } }, 1, 0, 0, 0 },
+	{ "by BDAT, pipelined", "CHUNKING PIPELINING", { { 0 } }, 1, 0, 0, 0 },
+	{ "DATA, closed in the text", "", { { "TEXT", NULL, 0, true } }, 0, 1, 0, 0 },
+	{ "DATA, hangs", "", { { "TEXT", NULL, 0, false } }, 0, 1, 0, 1 }, /* though all was sent */
+	{ "DATA, refused in the text", "", { { "TEXT", "552 5.3.4 too much", 0, true } }, 0, 0, 1, 0 },
+	{ "DATA, deferred in the text", "", { { "TEXT", "452 4.3.1 full", 0, true } }, 0, 1, 0, 0 },
+	{ "DATA, taken in the text", "", { { "TEXT", "250 2.0.0 taken", 0, true } }, 0, 1, 0, 0 },
+	{ "DATA, nonsense in the text", "", { { "TEXT", "!", 0, true } }, 0, 1, 0, 0 },
+	{ "a chunk 554", "CHUNKING", { { "BDAT-CHUNK", "554 5.7.1 no", 0, false } }, 0, 0, 1, 0 },
+	{ "a chunk 554, pipelined", "CHUNKING PIPELINING", { { "BDAT-CHUNK", "554 5.7.1 no", 0, false } }, 0, 0, 1, 0 },
+	{ "a chunk 451", "CHUNKING", { { "BDAT-CHUNK", "451 4.3.0 later", 0, false } }, 0, 1, 0, 0 },
+	{ "a chunk 421", "CHUNKING", { { "BDAT-CHUNK", "421 4.3.2 bye", 0, true } }, 0, 1, 0, 0 },
+	{ "a chunk closes", "CHUNKING", { { "BDAT-CHUNK", NULL, 0, true } }, 0, 1, 0, 0 },
+	{ "a chunk hangs", "CHUNKING", { { "BDAT-CHUNK", NULL, 0, false } }, 0, 1, 0, 0 },
+	{ "a chunk 354", "CHUNKING", { { "BDAT-CHUNK", "354 what", 0, false } }, 0, 1, 0, 0 },
+	{ "the last closes", "CHUNKING", { { "BDAT-END", NULL, 0, true } }, 0, 1, 0, 1 },
+};
+
+static char large[600 * 1024];
+
+/* Lines of all lengths, many of them with dots in front; piece boundaries fall everywhere. */
+static void
+large_fill(void)
+{
+	size_t at = 0;
+
+	for (unsigned line = 0; at + 80 < sizeof(large); line++) {
+		for (unsigned i = 0; i < line % 70; i++)
+			large[at++] = i < line % 3 ? '.' : (char)('a' + (line + i) % 26);
+		large[at++] = '\r';
+		large[at++] = '\n';
+	}
+	while (at < sizeof(large) - 1)
+		large[at++] = 'z'; /* the last line has no end */
+}
+
+START_TEST(a_large_text)
+{
+	const struct large_case *c = &large_cases[_i];
+	unsigned		 rows = c->rows[0].at != NULL;
+	struct rig_mail mail = { .sender = "s@back.test", .recipients = A, .flags = ENVELOPE_DOT, .text = large,
+				 .text_len = sizeof(large) - 1 };
+
+	large_fill();
+	rig_open("outbound: {idle_reuse: 0 s}\n", c->ehlo, c->rows, rows);
+	(void)rig_send(&mail);
+	rig_settle();
+	ck_assert_msg(rig_count(OUTBOUND_DELIVERED) == c->delivered + c->bounced, "%s: %u delivered", c->label,
+		      (unsigned)rig_count(OUTBOUND_DELIVERED));
+	ck_assert_msg(rig_count(OUTBOUND_DEFERRED) == c->deferred, "%s: %u deferred", c->label,
+		      (unsigned)rig_count(OUTBOUND_DEFERRED));
+	ck_assert_msg(rig_count(OUTBOUND_BOUNCED) == c->bounced, "%s: %u bounced", c->label,
+		      (unsigned)rig_count(OUTBOUND_BOUNCED));
+	ck_assert_msg(rig_count(OUTBOUND_UNCERTAIN) == c->uncertain, "%s: %u uncertain", c->label,
+		      (unsigned)rig_count(OUTBOUND_UNCERTAIN));
+	if (c->delivered) {
+		bool chunked = c->ehlo[0] != 0;
+
+		/* By DATA a last line without end gets one. */
+		ck_assert_msg(rig.peer.text_lens[0] == mail.text_len + (chunked ? 0 : 2), "%s: %zu octets", c->label,
+			      rig.peer.text_lens[0]);
+		ck_assert_int_eq(memcmp(rig.peer.texts[0], large, mail.text_len), 0);
+	} else {
+		ck_assert_msg(rig.peer.text_count == 0, "%s: a part of a text was taken", c->label);
+	}
+	rig_close();
+} END_TEST
+
 int
 main(void)
 {
-	TCase *tc = tcase_create("outcomes");
+	TCase *tc = tcase_create("sessions");
 
 	tcase_add_loop_test(tc, a_session, 0, COUNT_OF(cases) * COUNT_OF(modes));
+	tcase_add_loop_test(tc, an_offer, 0, COUNT_OF(offer_cases));
+	tcase_add_loop_test(tc, a_large_text, 0, COUNT_OF(large_cases));
 	return run_case("outbound session", tc);
 }
