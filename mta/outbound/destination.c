@@ -11,7 +11,8 @@
  *   - sessions break in their transactions: each costs its own message an attempt; DESTINATION_FAILURES_MAX in a row with
  *     nothing brought to an end between them mean down.
  *
- * A destination is freed when nothing is left of it: no mail, no session, no trouble to remember.  Who makes us write to
+ * A destination is freed when nothing is left of it: no mail, no session, no trouble to remember.  That it is down is
+ * remembered until all that was deferred for it has come back once, so that it is met by one session and not by all.  Who makes us write to
  * ever new domains that are down (the senders of what we return) does not make us remember them all.
  */
 #include "mta/outbound/destination.h"
@@ -96,8 +97,9 @@ review(struct destination *dest)
 
 	if (dest->sessions || dest->waiting_count || dest->in_flight)
 		return;
-	if (!out->draining && resting(dest) && out->destinations.count <= DESTINATIONS_RESTING_MAX) {
-		wheel_arm(&out->reactor->wheel, &dest->timer, dest->down_until_ns);
+	if (!out->draining && dest->is_down && reactor_now(out->reactor) < dest->forget_ns &&
+	    out->destinations.count <= DESTINATIONS_DOWN_MAX) {
+		wheel_arm(&out->reactor->wheel, &dest->timer, dest->forget_ns);
 		return;
 	}
 	set_down(dest, false);
@@ -155,6 +157,7 @@ go_down(struct destination *dest)
 	if (dest->trouble.kind == OUTCOME_DEFERRED) {
 		set_down(dest, true);
 		dest->down_until_ns = reactor_in_ms(r, pause_ms);
+		dest->forget_ns = reactor_in_ms(r, pause_ms + dest->settings->retry_max_ms);
 		dest->down_until_ms = outbound_now_ms(dest->out) + (int64_t)pause_ms;
 		log_warn(r->log, "destination.down", LOG_SPAN("dest", dest->node.name),
 			 LOG_SPAN("host", dest->trouble.host), LOG_SPAN("why", dest->trouble.text),

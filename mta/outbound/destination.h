@@ -30,9 +30,10 @@ struct destination {
 	unsigned	  failures; /* sessions in a row that broke before a transaction ended */
 	bool		  is_down;  /* until a session succeeds; nothing is tried before down_until */
 	uint64_t	  down_until_ns;
+	uint64_t	  forget_ns; /* without mail for it by then it is no longer known to be down */
 	int64_t		  down_until_ms;
 	uint64_t	  grow_after_ns; /* no further session before: the last one could not be opened */
-	struct wheel_timer timer;	 /* at grow_after */
+	struct wheel_timer timer;	 /* at grow_after or forget */
 	struct outcome	  trouble;	 /* the last one; words below */
 	char		  trouble_host[DELIVERY_HOST_MAX];
 	char		  trouble_text[SMTP_REPLY_TEXT_MAX];

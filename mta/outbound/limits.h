@@ -19,8 +19,8 @@ enum {
 
 	/* --- owner, of each next hop ------------------------------------------------------------------- */
 	DESTINATION_FAILURES_MAX = 5, /* sessions in a row that broke before any transaction ended: it is down */
-	DESTINATIONS_RESTING_MAX = 16384, /* next hops remembered as down without mail for them; beyond: forgotten,
-					   * and tried again with their next message */
+	DESTINATIONS_DOWN_MAX = 16384, /* next hops known, beyond which those down are forgotten when there is no mail for
+					* them, and tried again with their next message */
 	WALK_HOSTS_MAX	   = 16,      /* mail hosts tried in one connection attempt; the rest is not */
 	WALK_ADDRESSES_MAX = 16,      /* addresses of one host tried; the rest is not */
 	WALK_TRIES_MAX	   = 20,      /* connections tried in one walk over all hosts; then it has failed */
