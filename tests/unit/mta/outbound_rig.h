@@ -21,7 +21,7 @@ struct rig_row {
 	bool	    close; /* and then the end */
 };
 
-enum { RIG_ROWS_MAX = 12, RIG_TEXTS_MAX = 64 };
+enum { RIG_ROWS_MAX = 12, RIG_TEXTS_MAX = 128 };
 
 struct rig_peer {
 	struct endpoint	      at;
@@ -87,6 +87,8 @@ void rig_greet(struct rig_peer *p);
 void rig_turn(void);
 /* Turns until nothing is in hand and no report is being written; fails after a while. */
 void rig_settle(void);
+/* The same, and until no session is left, idle ones included. */
+void rig_quiet(void);
 /* Turns until the queue is empty. */
 void rig_empty(void);
 void rig_drain(void);
