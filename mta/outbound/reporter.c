@@ -72,6 +72,7 @@ finish(struct gathering *g, int error)
 {
 	struct outbound	     *out = g->out;
 	const struct envelope *e = &view_of(g)->envelope;
+	struct id	       about = g->id;
 
 	if (error) {
 		outbound_count(out, OUTBOUND_REPORTS_FAILED, 1);
@@ -100,6 +101,7 @@ finish(struct gathering *g, int error)
 	free(g->report.data);
 	free(g);
 	out->reports--;
+	reporter_review(out, about); /* another one of the same message may have waited for these recipients */
 	write_waiting(out);
 	outbound_may_be_drained(out);
 }
