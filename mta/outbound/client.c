@@ -149,8 +149,10 @@ client_break(struct client *c, const struct outcome *why)
 
 		if (r->stage == STAGE_NONE || r->outcome.kind != OUTCOME_PENDING)
 			continue;
-		if (uncertain(c, r, why))
+		if (uncertain(c, r, why)) {
+			r->uncertain = true;
 			outbound_count(c->out, OUTBOUND_UNCERTAIN, 1);
+		}
 		if (!again)
 			delivery_settle(d, r, why);
 	}

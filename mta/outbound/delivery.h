@@ -30,6 +30,7 @@ struct delivery_recipient {
 	uint32_t	    index;   /* in the envelope */
 	uint8_t		    stage;   /* enum delivery_stage; the owner's */
 	bool		    asked;   /* RCPT was said in the transaction at hand; the owner's */
+	bool		    uncertain; /* a text went out whole for it and was not answered; the owner's */
 	uint8_t		    tell;    /* enum delivery_tell: what a report says of it; the keeper's */
 	uint8_t		    verdict; /* enum queue_state; the keeper's */
 	uint16_t	    attempts; /* with this one; the keeper's */

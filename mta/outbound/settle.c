@@ -134,6 +134,8 @@ settle_log(struct outbound *out, const struct delivery *d, const struct delivery
 	fields[count++] = (struct log_field)LOG_SPAN("reply", r->outcome.text);
 	fields[count++] = (struct log_field)LOG_UINT("attempts", r->attempts);
 	fields[count++] = (struct log_field)LOG_INT("delay_ms", now_ms - e->accepted_ms);
+	if (r->uncertain)
+		fields[count++] = (struct log_field)LOG_BOOL("uncertain", true);
 	if (r->verdict == QUEUE_WAITING)
 		fields[count++] = (struct log_field)LOG_INT("next_try_s", (r->due_ms - now_ms) / 1000);
 	INVARIANT(count <= COUNT_OF(fields));
