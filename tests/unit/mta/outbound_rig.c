@@ -9,6 +9,7 @@
 /* A test that hangs fails after so many turns: seconds, not minutes. */
 enum { TURNS_MAX = 4000, TURN_MS = 5, HANG_MS = 50 };
 
+unsigned	  rig_core_count = 1;
 struct rig rig;
 
 /* --- the resolver's place --------------------------------------------------------------------------------- */
@@ -73,7 +74,7 @@ ask(struct dns_question *q, struct span name, bool hosts)
 		asked[i].hosts = hosts;
 		(void)snprintf(asked[i].name, sizeof(asked[i].name), "%.*s", (int)name.len, name.data);
 		reactor_hook_init(&asked[i].hook, answer);
-		reactor_at_turn_end(&rig.core.reactor, &asked[i].hook);
+		reactor_at_turn_end(&rig.cores[0].reactor, &asked[i].hook);
 		return;
 	}
 	ck_abort_msg("too many questions");
@@ -401,7 +402,7 @@ peer_accepted(struct io_op *op, const struct io_event *event)
 	p->sessions++;
 	p->sessions_now++;
 	p->sessions_most = MAX_OF(p->sessions_most, p->sessions_now);
-	stream_open(&s->stream, &rig.core.reactor, event->result, &peer_handlers);
+	stream_open(&s->stream, &rig.cores[0].reactor, event->result, &peer_handlers);
 	if (!p->silent)
 		greet(s);
 }
@@ -425,21 +426,21 @@ peer_listen(struct rig_peer *p, const char *ip, uint16_t port)
 
 	list_init(&p->open);
 	ck_assert(endpoint_parse(span_of(ip), port, &any));
-	p->listener = io_listen(rig.core.reactor.io, &any, 0);
+	p->listener = io_listen(rig.cores[0].reactor.io, &any, 0);
 	ck_assert_int_ge(p->listener, 0);
 	ck_assert_int_eq(io_local(p->listener, &p->at), 0);
 	io_op_init(&p->accept, peer_accepted);
-	io_accept(rig.core.reactor.io, &p->accept, p->listener);
+	io_accept(rig.cores[0].reactor.io, &p->accept, p->listener);
 }
 
 static void
 peer_stop(struct rig_peer *p)
 {
-	io_cancel(rig.core.reactor.io, &p->accept);
+	io_cancel(rig.cores[0].reactor.io, &p->accept);
 	for (unsigned i = 0; i < TURNS_MAX && (!list_empty(&p->open) || !io_op_idle(&p->accept)); i++)
 		rig_turn();
 	ck_assert(list_empty(&p->open));
-	io_close(rig.core.reactor.io, p->listener);
+	io_close(rig.cores[0].reactor.io, p->listener);
 	for (unsigned i = 0; i < p->text_count; i++)
 		free(p->texts[i]);
 }
@@ -457,27 +458,29 @@ recovered(struct queue *q, const struct queue_recovery *what)
 {
 	(void)q;
 	(void)what;
-	rig.recovered = true;
+	rig.recovered++;
 }
 
 static void
 closed(struct queue *q)
 {
 	(void)q;
-	rig.closed = true;
+	rig.closed++;
 }
 
 static void
 drained(struct mta_core *core)
 {
 	(void)core;
-	rig.drained = true;
+	rig.drained++;
 }
 
 void
 rig_turn(void)
 {
-	reactor_turn(&rig.core.reactor, reactor_in_ms(&rig.core.reactor, TURN_MS));
+	for (unsigned i = 0; i < rig.core_count; i++)
+		reactor_turn(&rig.cores[i].reactor,
+			     reactor_in_ms(&rig.cores[i].reactor, TURN_MS / rig.core_count));
 }
 
 static void
@@ -486,6 +489,14 @@ turn_until(const bool *done)
 	for (unsigned i = 0; i < TURNS_MAX && !*done; i++)
 		rig_turn();
 	ck_assert(*done);
+}
+
+static void
+turn_until_all(const unsigned *cores)
+{
+	for (unsigned i = 0; i < TURNS_MAX && *cores < rig.core_count; i++)
+		rig_turn();
+	ck_assert_uint_eq(*cores, rig.core_count);
 }
 
 /* A peer that hangs is waited for: not for as long as the least setting. */
@@ -499,26 +510,76 @@ short_timeouts(struct settings *s)
 		*all[i] = HANG_MS;
 }
 
+static struct settings *
+settings_open(const char *more, const struct rig_row *rows, unsigned row_count)
+{
+	struct settings_error error;
+	struct settings	     *s;
+	char		      yaml[4096];
+
+	(void)snprintf(yaml, sizeof(yaml),
+		       "hostname: us.test\n"
+		       "routes:\n"
+		       "  to.test: smtp:127.0.0.1:%u\n"
+		       "  back.test: smtp:127.0.0.1:%u\n"
+		       "%s",
+		       rig.peer.at.port, rig.back.at.port, more ? more : "");
+	s = settings_parse(span_of(yaml), "test", &error);
+	ck_assert_msg(s != NULL, "%s", error.message);
+	s->outbound_port = rig.peer.at.port;
+	for (unsigned i = 0; i < row_count; i++)
+		if (rows[i].say == NULL && !rows[i].close)
+			short_timeouts(s);
+	return s;
+}
+
+static void
+reactors_open(void)
+{
+	for (unsigned i = 0; i < rig.core_count; i++) {
+		const struct reactor_params p = {
+			.core = i,
+			.core_count = rig.core_count,
+			.memory_max = 256 << 20,
+			.log_fd = 2,
+			.log_level = getenv("RIG_LOG") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR,
+		};
+		const char *why = "";
+
+		ck_assert_msg(reactor_open(&rig.cores[i].reactor, rig.net, &p, &why) == 0, "%s", why);
+	}
+}
+
+static void
+core_open(unsigned i, int spool)
+{
+	const struct queue_handlers handlers = { outbound_due, recovered, closed };
+	const struct queue_params   q = {
+		  .spool = spool,
+		  .shard = i,
+		  .segment_octets = 4 << 20,
+		  .spool_octets_max = 256 << 20,
+		  .inline_octets_max = 64 * 1024,
+		  .cache_octets_max = 1 << 20,
+	};
+	struct mta_core *core = &rig.cores[i];
+	const char	*why = "";
+
+	core->mta = &rig.mta;
+	core->index = i;
+	ck_assert_msg(queue_open(&core->queue, &core->reactor, &q, &handlers, core, &why) == 0, "%s", why);
+	ck_assert_msg(outbound_open(core, &why) == 0, "%s", why);
+}
+
 void
 rig_open(const char *settings, const char *ehlo, const struct rig_row *rows, unsigned row_count)
 {
-	const struct queue_handlers handlers = { outbound_due, recovered, closed };
-	const struct reactor_params reactor = { .core_count = 1, .memory_max = 256 << 20, .log_fd = 2,
-					  .log_level = getenv("RIG_LOG") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR };
-	struct queue_params	    q = {
-		      .segment_octets = 4 << 20,
-		      .spool_octets_max = 256 << 20,
-		      .inline_octets_max = 64 * 1024,
-		      .cache_octets_max = 1 << 20,
-	};
-	struct settings_error error;
-	char		      yaml[4096];
-	const char	     *why = "";
-
 	memset(&rig, 0, sizeof(rig));
 	ck_assert_uint_le(row_count, RIG_ROWS_MAX);
-	rig.net = io_net_new(1);
-	ck_assert_msg(reactor_open(&rig.core.reactor, rig.net, &reactor, &why) == 0, "%s", why);
+	ck_assert_uint_le(rig_core_count, RIG_CORES_MAX);
+	rig.core_count = rig_core_count;
+	rig.net = io_net_new(rig.core_count);
+	reactors_open();
 	rig.peer.ehlo = ehlo;
 	rig.peer.rows = rows;
 	rig.peer.row_count = row_count;
@@ -527,35 +588,25 @@ rig_open(const char *settings, const char *ehlo, const struct rig_row *rows, uns
 	peer_listen(&rig.peer, "127.0.0.1", 0);
 	peer_listen(&rig.second, "127.0.0.2", rig.peer.at.port);
 	peer_listen(&rig.back, "127.0.0.1", 0);
-	(void)snprintf(yaml, sizeof(yaml),
-		       "hostname: us.test\n"
-		       "routes:\n"
-		       "  to.test: smtp:127.0.0.1:%u\n"
-		       "  back.test: smtp:127.0.0.1:%u\n"
-		       "%s",
-		       rig.peer.at.port, rig.back.at.port, settings ? settings : "");
-	rig.core.settings = settings_parse(span_of(yaml), "test", &error);
-	ck_assert_msg(rig.core.settings != NULL, "%s", error.message);
-	rig.core.settings->outbound_port = rig.peer.at.port;
-	for (unsigned i = 0; i < row_count; i++)
-		if (rows[i].say == NULL && !rows[i].close)
-			short_timeouts(rig.core.settings);
-	rig.mta = (struct mta){ .core_count = 1, .cores = &rig.core, .net = rig.net };
-	rig.core.mta = &rig.mta;
+	rig.mta = (struct mta){ .core_count = rig.core_count, .cores = rig.cores, .net = rig.net };
+	rig.cores[0].settings = settings_open(settings, rows, row_count);
+	for (unsigned i = 1; i < rig.core_count; i++)
+		rig.cores[i].settings = settings_ref(rig.cores[0].settings);
 	(void)snprintf(rig.path, sizeof(rig.path), "spool-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(rig.path));
-	q.spool = io_directory_open(rig.path, 0700);
-	ck_assert_int_ge(q.spool, 0);
-	ck_assert_msg(queue_open(&rig.core.queue, &rig.core.reactor, &q, &handlers, &rig.core, &why) == 0, "%s", why);
-	ck_assert_msg(outbound_open(&rig.core, &why) == 0, "%s", why);
-	turn_until(&rig.recovered);
+	rig.spool = io_directory_open(rig.path, 0700);
+	ck_assert_int_ge(rig.spool, 0);
+	for (unsigned i = 0; i < rig.core_count; i++)
+		core_open(i, rig.spool);
+	turn_until_all(&rig.recovered);
 }
 
 void
 rig_drain(void)
 {
-	outbound_drain(rig.core.outbound, drained);
-	turn_until(&rig.drained);
+	for (unsigned i = 0; i < rig.core_count; i++)
+		outbound_drain(rig.cores[i].outbound, drained);
+	turn_until_all(&rig.drained);
 }
 
 void
@@ -565,19 +616,25 @@ rig_close(void)
 
 	if (!rig.drained)
 		rig_drain();
-	queue_close(rig.core.queue);
-	turn_until(&rig.closed);
-	outbound_free(rig.core.outbound);
-	queue_free(rig.core.queue);
+	for (unsigned i = 0; i < rig.core_count; i++)
+		queue_close(rig.cores[i].queue);
+	turn_until_all(&rig.closed);
+	for (unsigned i = 0; i < rig.core_count; i++) {
+		outbound_free(rig.cores[i].outbound);
+		queue_free(rig.cores[i].queue);
+	}
 	peer_stop(&rig.peer);
 	peer_stop(&rig.second);
 	peer_stop(&rig.back);
 	for (unsigned i = 0; i < 3; i++)
 		rig_turn();
-	ck_assert_uint_eq(rig.core.reactor.memory.used, 0);
-	settings_unref(rig.core.settings);
-	reactor_close(&rig.core.reactor);
+	for (unsigned i = 0; i < rig.core_count; i++) {
+		ck_assert_uint_eq(rig.cores[i].reactor.memory.used, 0);
+		settings_unref(rig.cores[i].settings);
+		reactor_close(&rig.cores[i].reactor);
+	}
 	io_net_free(rig.net);
+	(void)close(rig.spool);
 	(void)snprintf(command_line, sizeof(command_line), "rm -rf %s", rig.path);
 	ck_assert_int_eq(system(command_line), 0);
 }
@@ -585,7 +642,11 @@ rig_close(void)
 uint64_t
 rig_count(enum outbound_counter c)
 {
-	return counter_get(&rig.core.outbound->values[c]);
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < rig.core_count; i++)
+		sum += counter_get(&rig.cores[i].outbound->values[c]);
+	return sum;
 }
 
 /* --- mail ------------------------------------------------------------------------------------------------------------- */
@@ -619,6 +680,7 @@ rig_send(const struct rig_mail *mail)
 	struct submission		 s = { .in.done = submitted, .in.ready = goes_on };
 	struct span			 text = span_make(mail->text, mail->text_len);
 	struct envelope			 e = { .flags = mail->flags, .sender = span_of(mail->sender), .recipients = to };
+	struct queue			*queue = rig.cores[mail->core].queue;
 	char				*save = NULL;
 
 	if (mail->envid)
@@ -632,7 +694,7 @@ rig_send(const struct rig_mail *mail)
 		};
 	if (text.data == NULL)
 		text = span_of(RIG_TEXT);
-	ck_assert_int_eq(queue_intake_open(rig.core.queue, &s.in, text.len), 0);
+	ck_assert_int_eq(queue_intake_open(queue, &s.in, text.len), 0);
 	for (size_t at = 0; at < text.len;) {
 		struct span step = span_first(span_from(text, at), 16384);
 		int	    result = queue_intake_append(&s.in, step);
@@ -643,7 +705,7 @@ rig_send(const struct rig_mail *mail)
 		turn_until(&s.ready);
 	}
 	e.id = s.in.id;
-	e.accepted_ms = io_wall(rig.core.reactor.io) / 1000000 - mail->age_ms;
+	e.accepted_ms = io_wall(rig.cores[0].reactor.io) / 1000000 - mail->age_ms;
 	e.body_octets = s.in.octets;
 	queue_intake_commit(&s.in, &e, NULL);
 	turn_until(&s.done);
@@ -654,17 +716,19 @@ rig_send(const struct rig_mail *mail)
 void
 rig_retry(struct id id)
 {
-	struct queue_message *m = queue_find(rig.core.queue, id);
+	struct queue_message *m = NULL;
 
+	for (unsigned i = 0; i < rig.core_count && m == NULL; i++)
+		if ((m = queue_find(rig.cores[i].queue, id)))
+			queue_act(rig.cores[i].queue, m, QUEUE_RETRY, NULL);
 	ck_assert_ptr_nonnull(m);
-	queue_act(rig.core.queue, m, QUEUE_RETRY, NULL);
 	rig_settle();
 }
 
 static bool
 is_due(void *arg, struct queue_message *m)
 {
-	uint64_t now_ms = (uint64_t)io_wall(rig.core.reactor.io) / 1000000;
+	uint64_t now_ms = (uint64_t)io_wall(rig.cores[0].reactor.io) / 1000000;
 
 	for (uint32_t i = 0; i < m->recipient_count; i++)
 		if (m->recipients[i].state == QUEUE_WAITING && m->recipients[i].due_ms <= now_ms)
@@ -672,20 +736,29 @@ is_due(void *arg, struct queue_message *m)
 	return true;
 }
 
-/* Nothing is in hand, and nothing will be by itself. */
 static bool
-settled(void)
+core_settled(const struct mta_core *core)
 {
 	struct queue_status st;
 	uint64_t	    cursor = 0;
 	bool		    due = false;
 
-	queue_status(rig.core.queue, &st);
-	if (st.in_hand || rig.core.outbound->reports || rig.core.outbound->gatherings.count || rig.core.outbound->away)
+	queue_status(core->queue, &st);
+	if (st.in_hand || core->outbound->reports || core->outbound->gatherings.count || core->outbound->away)
 		return false;
-	while (queue_walk(rig.core.queue, &cursor, 1000, is_due, &due))
+	while (queue_walk(core->queue, &cursor, 1000, is_due, &due))
 		;
 	return !due;
+}
+
+/* Nothing is in hand, and nothing will be by itself. */
+static bool
+settled(void)
+{
+	for (unsigned i = 0; i < rig.core_count; i++)
+		if (!core_settled(&rig.cores[i]))
+			return false;
+	return true;
 }
 
 void
@@ -708,15 +781,25 @@ rig_quiet(void)
 	ck_assert_uint_eq(rig_count(OUTBOUND_SESSIONS), 0);
 }
 
+uint64_t
+rig_messages(void)
+{
+	struct queue_status st;
+	uint64_t	    sum = 0;
+
+	for (unsigned i = 0; i < rig.core_count; i++) {
+		queue_status(rig.cores[i].queue, &st);
+		sum += st.messages;
+	}
+	return sum;
+}
+
 void
 rig_empty(void)
 {
-	struct queue_status st;
-
 	for (unsigned i = 0; i < TURNS_MAX; i++) {
 		rig_turn();
-		queue_status(rig.core.queue, &st);
-		if (st.messages == 0 && settled())
+		if (rig_messages() == 0 && settled())
 			return;
 	}
 	ck_abort_msg("the queue does not run empty");

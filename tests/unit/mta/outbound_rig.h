@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tests/unit/mta/outbound_rig.h - one core with a real queue and the sending side, and a next hop that does as a script says;
- * all on one reactor over loopback.  Names are resolved by a table of the test.
+ * tests/unit/mta/outbound_rig.h - a core or two with a real queue and the sending side, and a next hop that does as a script
+ * says; all on one thread over loopback.  Names are resolved by a table of the test.
  */
 #ifndef TESTS_UNIT_MTA_OUTBOUND_RIG_H
 #define TESTS_UNIT_MTA_OUTBOUND_RIG_H
@@ -21,7 +21,7 @@ struct rig_row {
 	bool	    close; /* and then the end */
 };
 
-enum { RIG_ROWS_MAX = 12, RIG_TEXTS_MAX = 128 };
+enum { RIG_ROWS_MAX = 12, RIG_TEXTS_MAX = 128, RIG_CORES_MAX = 2 };
 
 struct rig_peer {
 	struct endpoint	      at;
@@ -51,18 +51,22 @@ struct rig_host {
 struct rig {
 	struct io_net	 *net;
 	struct mta	  mta;
-	struct mta_core	  core;
+	struct mta_core	  cores[RIG_CORES_MAX]; /* all on this thread, turning one after another */
+	unsigned	  core_count;
 	struct rig_peer	  peer; /* the next hop of "to.test"; 127.0.0.1, at the port of delivery by MX */
 	struct rig_peer	  second; /* 127.0.0.2 at the same port */
 	struct rig_peer	  back; /* the next hop of "back.test": always good; reports arrive there */
 	const struct rig_host *hosts;
 	unsigned	  host_count;
 	char		  path[64];
-	bool		  recovered, closed, drained;
+	int		  spool;
+	unsigned	  recovered, closed, drained; /* cores */
 };
 
 extern struct rig rig;
 
+/* Set to 2 before rig_open() for a second core with a shard of its own; the next hops are on core 0. */
+extern unsigned rig_core_count;
 /* settings: further YAML lines; may be NULL.  ehlo: what the next hop offers. */
 void rig_open(const char *settings, const char *ehlo, const struct rig_row *rows, unsigned row_count);
 /* Drains, closes, and looks for what was not given back. */
@@ -78,6 +82,7 @@ struct rig_mail {
 	int64_t	    age_ms;   /* accepted so long ago */
 	const char *text;     /* NULL: RIG_TEXT */
 	size_t	    text_len;
+	unsigned    core; /* whose shard takes it */
 };
 /* Into the queue; it is due in the next turn. */
 struct id rig_send(const struct rig_mail *mail);
@@ -91,7 +96,9 @@ void rig_settle(void);
 void rig_quiet(void);
 /* Turns until the queue is empty. */
 void rig_empty(void);
-void rig_drain(void);
+uint64_t rig_messages(void); /* in the queue */
+void	 rig_drain(void);
+/* All cores together. */
 uint64_t rig_count(enum outbound_counter c);
 bool	 rig_said(const struct rig_peer *p, const char *what);
 

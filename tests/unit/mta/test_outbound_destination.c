@@ -29,7 +29,7 @@ wait_for_sessions(unsigned n)
 static unsigned
 attempts_of(struct id id)
 {
-	struct queue_message *m = queue_find(rig.core.queue, id);
+	struct queue_message *m = queue_find(rig.cores[0].queue, id);
 
 	ck_assert_ptr_nonnull(m);
 	return m->recipients[0].attempts;
@@ -72,7 +72,7 @@ START_TEST(connections_max_is_lowered)
 		(void)send_to("a@to.test");
 	wait_for(OUTBOUND_AWAY, 12);
 	wait_for_sessions(4);
-	rig.core.settings->destination_connections_max = 1;
+	rig.cores[0].settings->destination_connections_max = 1;
 	rig_greet(&rig.peer);
 	rig_settle();
 	for (unsigned i = 0; i < 400 && rig.peer.sessions_now > 1; i++)
@@ -241,7 +241,7 @@ START_TEST(one_tries_then_all)
 	static const struct rig_row rows[] = { { "CONNECT", NULL, 1, true } };
 
 	rig_open("outbound: {connections_max: 4}\n", "PIPELINING", rows, COUNT_OF(rows));
-	rig.core.settings->down_pause_ms = 1;
+	rig.cores[0].settings->down_pause_ms = 1;
 	(void)send_to("a@to.test");
 	rig_quiet();
 	ck_assert_uint_eq(rig_count(OUTBOUND_DOWN), 1);
@@ -269,7 +269,7 @@ START_TEST(still_down)
 	struct id id;
 
 	rig_open(NULL, "PIPELINING", NULL, 0);
-	rig.core.settings->down_pause_ms = 1;
+	rig.cores[0].settings->down_pause_ms = 1;
 	rig.hosts = mx_hosts;
 	rig.host_count = COUNT_OF(mx_hosts);
 	id = send_to("a@down.test");
@@ -286,8 +286,8 @@ START_TEST(still_down)
 START_TEST(forgotten)
 {
 	rig_open("retry: {first: 1 s, max: 1 s}\n", "PIPELINING", NULL, 0);
-	rig.core.settings->down_pause_ms = 1;
-	rig.core.settings->retry_max_ms = 1;
+	rig.cores[0].settings->down_pause_ms = 1;
+	rig.cores[0].settings->retry_max_ms = 1;
 	rig.hosts = mx_hosts;
 	rig.host_count = COUNT_OF(mx_hosts);
 	(void)rig_send(&(struct rig_mail){ .sender = "", .recipients = "a@down.test", .age_ms = INT64_C(1) << 40 });
@@ -344,15 +344,12 @@ START_TEST(a_slow_next_hop)
 
 START_TEST(drained_while_connecting)
 {
-	struct queue_status st;
-
 	rig_open(NULL, "PIPELINING", NULL, 0);
 	rig.peer.silent = true;
 	for (unsigned i = 0; i < 50; i++)
 		(void)send_to("a@to.test");
 	rig_drain();
-	queue_status(rig.core.queue, &st);
-	ck_assert_uint_eq(st.messages, 50); /* all of them, untried */
+	ck_assert_uint_eq(rig_messages(), 50); /* all of them, untried */
 	ck_assert_uint_eq(rig_count(OUTBOUND_DEFERRED) + rig_count(OUTBOUND_DELIVERED), 0);
 	ck_assert_uint_eq(rig_count(OUTBOUND_SESSIONS), 0);
 	rig_close();
@@ -364,8 +361,8 @@ START_TEST(drained_in_a_transaction)
 	struct id		    id;
 
 	rig_open("outbound: {bdat: no}\n", "PIPELINING", rows, COUNT_OF(rows));
-	rig.core.settings->end_timeout_ms = 60 * 1000;
-	rig.core.settings->shutdown_deadline_ms = 50;
+	rig.cores[0].settings->end_timeout_ms = 60 * 1000;
+	rig.cores[0].settings->shutdown_deadline_ms = 50;
 	id = send_to("a@to.test");
 	for (unsigned i = 0; i < 200 && !rig_said(&rig.peer, "DATA"); i++)
 		rig_turn();

@@ -92,7 +92,7 @@ START_TEST(late_is_told_once)
 		rig_retry(id);
 	ck_assert_uint_eq(rig_count(OUTBOUND_DEFERRED), 4);
 	ck_assert_uint_eq(rig_count(OUTBOUND_REPORTS), 1);
-	ck_assert_uint_eq(queue_find(rig.core.queue, id)->recipients[0].attempts, 4);
+	ck_assert_uint_eq(queue_find(rig.cores[0].queue, id)->recipients[0].attempts, 4);
 	rig_close();
 } END_TEST
 
@@ -100,15 +100,13 @@ START_TEST(late_is_told_once)
 START_TEST(no_loop_of_reports)
 {
 	static const struct rig_row rows[] = { { "RCPT", NEVER, 0, false } };
-	struct queue_status	    st;
 
 	rig_open(SETTINGS, "", rows, 1);
 	(void)rig_send(&(struct rig_mail){ .sender = "s@to.test", .recipients = "a@to.test" });
 	rig_quiet();
 	ck_assert_uint_eq(rig_count(OUTBOUND_REPORTS), 1);
 	ck_assert_uint_eq(rig_count(OUTBOUND_BOUNCED), 2);
-	queue_status(rig.core.queue, &st);
-	ck_assert_uint_eq(st.messages, 0);
+	ck_assert_uint_eq(rig_messages(), 0);
 	rig_close();
 } END_TEST
 
@@ -135,20 +133,17 @@ START_TEST(one_report_for_all)
 /* It does not wait for a slow one when the server stops. */
 START_TEST(reported_before_the_end)
 {
-	struct queue_status st;
-
 	rig_open(SETTINGS, "", NULL, 0);
 	rig.peer.silent = true;
 	(void)rig_send(&(struct rig_mail){ .sender = "s@back.test", .recipients = "a@nx.test b@to.test" });
-	for (unsigned i = 0; i < 400 && rig.core.outbound->gatherings.count == 0; i++)
+	for (unsigned i = 0; i < 400 && rig.cores[0].outbound->gatherings.count == 0; i++)
 		rig_turn();
-	ck_assert_uint_eq(rig.core.outbound->gatherings.count, 1);
+	ck_assert_uint_eq(rig.cores[0].outbound->gatherings.count, 1);
 	ck_assert_uint_eq(rig_count(OUTBOUND_REPORTS), 0);
 	rig_drain();
 	ck_assert_uint_eq(rig_count(OUTBOUND_REPORTS), 1);
 	ck_assert_uint_eq(rig_count(OUTBOUND_BOUNCED), 1);
-	queue_status(rig.core.queue, &st);
-	ck_assert_uint_eq(st.messages, 2); /* the report, and the message for b */
+	ck_assert_uint_eq(rig_messages(), 2); /* the report, and the message for b */
 	rig_close();
 } END_TEST
 
@@ -183,12 +178,12 @@ START_TEST(no_memory_for_a_report)
 					  .text_len = sizeof(large) });
 	for (unsigned i = 0; i < 400 && !rig_said(&rig.peer, "RCPT"); i++)
 		rig_turn();
-	rig.core.reactor.memory.max = 1; /* the text on disk cannot be fetched */
+	rig.cores[0].reactor.memory.max = 1; /* the text on disk cannot be fetched */
 	rig_settle();
 	ck_assert_uint_eq(rig_count(OUTBOUND_REPORTS_FAILED), 1);
 	ck_assert_uint_eq(rig_count(OUTBOUND_BOUNCED), 0);
 	ck_assert_uint_eq(rig_count(OUTBOUND_DEFERRED), 1);
-	rig.core.reactor.memory.max = 256 << 20;
+	rig.cores[0].reactor.memory.max = 256 << 20;
 	rig_retry(id);
 	ck_assert_uint_eq(rig_count(OUTBOUND_REPORTS), 1);
 	ck_assert_uint_eq(rig_count(OUTBOUND_BOUNCED), 1);
@@ -212,18 +207,18 @@ START_TEST(deleted_while_waiting)
 		rig_turn();
 	ck_assert_uint_eq(rig_count(OUTBOUND_WAITING), 4);
 	/* One that waits here, one that is away: the first is never tried. */
-	queue_act(rig.core.queue, queue_find(rig.core.queue, ids[COUNT_OF(ids) - 1]), QUEUE_DELETE, NULL);
-	queue_act(rig.core.queue, queue_find(rig.core.queue, ids[COUNT_OF(ids) - 2]), QUEUE_HOLD, NULL);
+	queue_act(rig.cores[0].queue, queue_find(rig.cores[0].queue, ids[COUNT_OF(ids) - 1]), QUEUE_DELETE, NULL);
+	queue_act(rig.cores[0].queue, queue_find(rig.cores[0].queue, ids[COUNT_OF(ids) - 2]), QUEUE_HOLD, NULL);
 	rig_greet(&rig.peer);
 	for (unsigned i = 0; i < 2000; i++) {
 		rig_turn();
-		queue_status(rig.core.queue, &st);
+		queue_status(rig.cores[0].queue, &st);
 		if (st.messages == 1 && st.in_hand == 0)
 			break;
 	}
 	ck_assert_uint_eq(st.messages, 1); /* the one that is held */
 	ck_assert_uint_eq(rig.peer.text_count, COUNT_OF(ids) - 2);
-	queue_act(rig.core.queue, queue_find(rig.core.queue, ids[COUNT_OF(ids) - 2]), QUEUE_RELEASE, NULL);
+	queue_act(rig.cores[0].queue, queue_find(rig.cores[0].queue, ids[COUNT_OF(ids) - 2]), QUEUE_RELEASE, NULL);
 	rig_empty();
 	ck_assert_uint_eq(rig.peer.text_count, COUNT_OF(ids) - 1);
 	rig_close();
