@@ -31,11 +31,16 @@ struct loading {
 
 /* --- lanes ------------------------------------------------------------------------------------------------ */
 
+/* Deliveries of one lane.  A lane that has as many is looked at again when one of them comes back. */
 static unsigned
 away_max(const struct outbound *out)
 {
 	uint64_t twice = 2 * out->core->settings->destination_connections_max;
 
+	if (out->away >= OUTBOUND_AWAY_MAX / 4 * 3)
+		return OUTBOUND_LANE_AWAY_LEAST;
+	if (out->away >= OUTBOUND_AWAY_MAX / 2)
+		return OUTBOUND_LANE_AWAY_FEW;
 	return (unsigned)MAX_OF(twice, OUTBOUND_LANE_AWAY_MIN);
 }
 
@@ -388,6 +393,8 @@ step(struct reactor_hook *hook)
 		/* Lanes take turns. */
 		struct lane *lane = LIST_ENTRY(list_take_first(&out->lanes_ready), struct lane, ready);
 
+		if (lane->away >= away_max(out))
+			continue;
 		lane->away++; /* keeps it while it is looked at */
 		start_next(out, &lane->backlog, lane);
 		lane->away--;

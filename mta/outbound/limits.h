@@ -11,7 +11,11 @@
 enum {
 	/* --- keeper, of each shard --------------------------------------------------------------------- */
 	OUTBOUND_AWAY_MAX = 4096,    /* deliveries handed to owners; beyond: recipients wait in their lanes */
-	OUTBOUND_LANE_AWAY_MIN = 32, /* of one next hop: twice its connections, and never fewer than this */
+	OUTBOUND_LANE_AWAY_MIN = 32, /* of one next hop: twice its connections, and never fewer than this; beyond: they
+				      * wait in the lane */
+	OUTBOUND_LANE_AWAY_FEW = 4,  /* the same when half of OUTBOUND_AWAY_MAX is used up, so that many next hops that
+				      * hang do not take all of it */
+	OUTBOUND_LANE_AWAY_LEAST = 1, /* when three quarters are */
 	OUTBOUND_LOADS_MAX = 64,     /* messages being read from disk; beyond: recipients wait */
 	OUTBOUND_STEPS_MAX = 256,    /* deliveries started in one turn; beyond: the next turn */
 	OUTBOUND_PUT_BACK_MS = 10 * 1000,    /* pause after a failure of ours (memory, disk) */
