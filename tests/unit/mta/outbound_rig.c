@@ -19,7 +19,7 @@ static struct asked {
 	struct dns_question *question;
 	bool		     hosts;
 	char		     name[DNS_NAME_MAX + 1];
-} asked[64];
+} asked[256];
 
 static const struct rig_host *
 host_find(const char *name)

@@ -340,6 +340,35 @@ START_TEST(a_slow_next_hop)
 	rig_close();
 } END_TEST
 
+/* Nor do many, though together they could hold all that may be held. */
+START_TEST(many_slow_next_hops)
+{
+	enum { HOPS = OUTBOUND_AWAY_MAX / OUTBOUND_LANE_AWAY_MIN };
+	static struct rig_host hosts[HOPS];
+	static char	       names[HOPS][16], recipients[HOPS * 16];
+	size_t		       len = 0;
+
+	for (unsigned i = 0; i < HOPS; i++) {
+		(void)snprintf(names[i], sizeof(names[i]), "d%u.test", i);
+		hosts[i] = (struct rig_host){ .name = names[i], .address = "127.0.0.1" };
+		len += (size_t)snprintf(recipients + len, sizeof(recipients) - len, "%su@%s", i ? " " : "", names[i]);
+	}
+	rig_open("outbound: {connections_max: 1}\n", "PIPELINING", NULL, 0);
+	rig.hosts = hosts;
+	rig.host_count = HOPS;
+	rig.peer.silent = true;
+	for (unsigned i = 0; i < OUTBOUND_LANE_AWAY_MIN + 1; i++)
+		(void)send_to(recipients);
+	for (unsigned i = 0; i < 400 && rig_count(OUTBOUND_AWAY) < OUTBOUND_AWAY_MAX / 2; i++)
+		rig_turn();
+	ck_assert_uint_ge(rig_count(OUTBOUND_AWAY), OUTBOUND_AWAY_MAX / 2);
+	(void)send_to("b@back.test");
+	for (unsigned i = 0; i < 400 && rig.back.text_count == 0; i++)
+		rig_turn();
+	ck_assert_uint_eq(rig.back.text_count, 1);
+	rig_close();
+} END_TEST
+
 /* --- the end ---------------------------------------------------------------------------------------------------------- */
 
 START_TEST(drained_while_connecting)
@@ -404,6 +433,7 @@ main(void)
 	tcase_add_test(tc, forgotten);
 	tcase_add_test(tc, breaks_in_a_row);
 	tcase_add_test(tc, a_slow_next_hop);
+	tcase_add_test(tc, many_slow_next_hops);
 	tcase_add_test(tc, drained_while_connecting);
 	tcase_add_test(tc, drained_in_a_transaction);
 	tcase_add_test(tc, drained_with_time);
