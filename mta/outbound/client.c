@@ -141,7 +141,7 @@ void
 client_break(struct client *c, const struct outcome *why)
 {
 	struct delivery *d = c->delivery;
-	bool		 again = c->stale && !d->again;
+	bool		 again = c->stale && !d->again, decided = true;
 
 	outbound_count(c->out, OUTBOUND_BROKEN, 1);
 	for (unsigned i = 0; i < d->count; i++) {
@@ -149,6 +149,7 @@ client_break(struct client *c, const struct outcome *why)
 
 		if (r->stage == STAGE_NONE || r->outcome.kind != OUTCOME_PENDING)
 			continue;
+		decided = false;
 		if (uncertain(c, r, why)) {
 			r->uncertain = true;
 			outbound_count(c->out, OUTBOUND_UNCERTAIN, 1);
@@ -158,6 +159,8 @@ client_break(struct client *c, const struct outcome *why)
 	}
 	if (again)
 		d->again = true;
+	else if (decided)
+		destination_works(c->dest); /* it hung up, having said all that matters */
 	else
 		destination_broke(c->dest, why);
 	delivery_unchoose(d);
