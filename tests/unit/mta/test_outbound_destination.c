@@ -319,6 +319,24 @@ START_TEST(breaks_in_a_row)
 	rig_close();
 } END_TEST
 
+/* Who refuses and hangs up has answered: that is no trouble of the next hop. */
+START_TEST(refusals_in_a_row)
+{
+	static const struct rig_row rows[] = { { "MAIL", "550 5.7.1 not from you", 0, true } };
+
+	rig_open("outbound: {connections_max: 1}\n", "PIPELINING", rows, COUNT_OF(rows));
+	rig.peer.silent = true;
+	for (unsigned i = 0; i < DESTINATION_FAILURES_MAX + 2; i++)
+		(void)send_to("a@to.test");
+	wait_for(OUTBOUND_AWAY, DESTINATION_FAILURES_MAX + 2);
+	wait_for_sessions(1);
+	rig_greet(&rig.peer);
+	rig_settle();
+	ck_assert_uint_eq(rig_count(OUTBOUND_DOWN), 0);
+	ck_assert_uint_eq(rig_count(OUTBOUND_BOUNCED), DESTINATION_FAILURES_MAX + 2);
+	rig_close();
+} END_TEST
+
 /* --- one does not hold up another ---------------------------------------------------------------------------------- */
 
 START_TEST(a_slow_next_hop)
@@ -432,6 +450,7 @@ main(void)
 	tcase_add_test(tc, still_down);
 	tcase_add_test(tc, forgotten);
 	tcase_add_test(tc, breaks_in_a_row);
+	tcase_add_test(tc, refusals_in_a_row);
 	tcase_add_test(tc, a_slow_next_hop);
 	tcase_add_test(tc, many_slow_next_hops);
 	tcase_add_test(tc, drained_while_connecting);
