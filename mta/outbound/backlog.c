@@ -37,19 +37,6 @@ backlog_add(struct backlog *b, struct queue_message *m, uint32_t recipient)
 	return 0;
 }
 
-int
-backlog_add_first(struct backlog *b, struct queue_message *m, uint32_t recipient)
-{
-	int error = make_room(b);
-
-	if (error)
-		return error;
-	b->head = (b->head - 1) & b->mask;
-	b->count++;
-	b->ring[b->head] = (struct backlog_entry){ m, recipient };
-	return 0;
-}
-
 struct queue_message *
 backlog_take(struct backlog *b, uint32_t *recipients, unsigned max, unsigned *count)
 {

@@ -22,8 +22,6 @@ struct backlog {
 
 /* All zero is an empty backlog.  0, or -ENOMEM and nothing was added. */
 int MUST_CHECK backlog_add(struct backlog *b, struct queue_message *m, uint32_t recipient);
-/* The same in front of all others. */
-int MUST_CHECK backlog_add_first(struct backlog *b, struct queue_message *m, uint32_t recipient);
 /*
  * Takes out up to max recipients of the message that waits longest: returns it and how many were written to recipients;
  * NULL when the backlog is empty.

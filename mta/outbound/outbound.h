@@ -5,7 +5,7 @@
  * Two roles.  As keeper of its shard it takes due messages, routes each recipient to a next hop, hands each group of recipients as a
  * struct delivery to the core that owns that next hop, and writes down what comes back: results, retries,
  * reports.  As owner of its next hops (chosen by hash of their name) it resolves them, keeps their connections
- * below their limits (P3) and speaks SMTP.
+ * below their limits (P4) and speaks SMTP.
  */
 #ifndef MTA_OUTBOUND_OUTBOUND_H
 #define MTA_OUTBOUND_OUTBOUND_H

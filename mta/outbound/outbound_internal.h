@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * mta/outbound/outbound_internal.h - one core's sending side, as its own files see it: the keeper of the core's shard
- * (keeper.c, lane.c, settle.c, reporter.c) and the owner of next hops (destination.c, client.c and their helpers).  The two
+ * (keeper.c, settle.c, reporter.c) and the owner of next hops (destination.c, client.c and their helpers).  The two
  * meet in deliveries only.
  */
 #ifndef MTA_OUTBOUND_OUTBOUND_INTERNAL_H
