@@ -4,12 +4,10 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "mta/smtp/data.h"
-
 /* A test that hangs fails after so many turns: seconds, not minutes. */
-enum { TURNS_MAX = 4000, TURN_MS = 5, HANG_MS = 50 };
+enum { TURNS_MAX = 4000, TURN_MS = 5, HANG_MS = 200 };
 
-unsigned	  rig_core_count = 1;
+unsigned rig_core_count = 1;
 struct rig rig;
 
 /* --- the resolver's place --------------------------------------------------------------------------------- */
@@ -112,345 +110,6 @@ dns_status_text(enum dns_status status)
 	return "the name server says no";
 }
 
-/* --- the scripted next hop ------------------------------------------------------------------------------------ */
-
-struct peer_session {
-	struct list_node node;
-	struct stream	 stream;
-	struct rig_peer *peer;
-	bool		 in_data, in_transaction;
-	bool		 hung; /* says nothing more, whatever comes */
-	bool		 greeted, finished;
-	unsigned	 accepted; /* recipients */
-	struct smtp_data data;
-	size_t		 chunk_left;
-	bool		 chunk_last;
-	char		*text;
-	size_t		 text_len;
-};
-
-static void
-keep_text(struct peer_session *s, struct span bytes)
-{
-	s->text = realloc(s->text, s->text_len + bytes.len + 1);
-	memcpy(s->text + s->text_len, bytes.data, bytes.len);
-	s->text_len += bytes.len;
-	s->text[s->text_len] = 0;
-}
-
-static void
-drop_text(struct peer_session *s)
-{
-	free(s->text);
-	s->text = NULL;
-	s->text_len = 0;
-}
-
-static void
-taken(struct peer_session *s)
-{
-	struct rig_peer *p = s->peer;
-
-	ck_assert_uint_lt(p->text_count, RIG_TEXTS_MAX);
-	p->text_lens[p->text_count] = s->text_len;
-	p->texts[p->text_count++] = s->text;
-	s->text = NULL;
-	s->text_len = 0;
-}
-
-static const struct rig_row *
-row_for(struct rig_peer *p, const char *line)
-{
-	for (unsigned i = 0; i < p->row_count; i++) {
-		const struct rig_row *row = &p->rows[i];
-
-		if (strncasecmp(line, row->at, strlen(row->at)) == 0 && (row->times == 0 || p->used[i] < row->times)) {
-			p->used[i]++;
-			return row;
-		}
-	}
-	return NULL;
-}
-
-static void
-offer(struct peer_session *s)
-{
-	char	    reply[1024] = "250-peer.test greets you\r\n", words[512];
-	char	   *save = NULL;
-
-	(void)snprintf(words, sizeof(words), "%s", s->peer->ehlo ? s->peer->ehlo : "");
-	for (char *word = strtok_r(words, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
-		size_t len = strlen(reply);
-
-		for (char *c = word; *c; c++)
-			if (*c == '_')
-				*c = ' ';
-		(void)snprintf(reply + len, sizeof(reply) - len, "250-%s\r\n", word);
-	}
-	(void)snprintf(reply + strlen(reply), sizeof(reply) - strlen(reply), "250 HELP\r\n");
-	(void)stream_write(&s->stream, span_of(reply));
-}
-
-/* The peer's part is over: for its own count the session has ended. */
-static void
-finish(struct peer_session *s)
-{
-	if (!s->finished)
-		s->peer->sessions_now--;
-	s->finished = true;
-	stream_finish(&s->stream);
-}
-
-/* Says what the script says, or what is usual; returns the code. */
-static int
-respond(struct peer_session *s, const char *line, const char *usual)
-{
-	const struct rig_row *row = row_for(s->peer, line);
-	const char	     *say = row ? row->say : usual;
-
-	if (say && strcmp(say, "offer") == 0) {
-		offer(s);
-		return 250;
-	}
-	if (say) {
-		(void)stream_write(&s->stream, span_of(say));
-		(void)stream_write(&s->stream, SPAN_LITERAL("\r\n"));
-	}
-	if (row && row->close)
-		finish(s);
-	else if (row && say == NULL)
-		s->hung = true;
-	return say ? (int)strtol(say, NULL, 10) : 0;
-}
-
-static void
-command(struct peer_session *s, const char *line)
-{
-	struct rig_peer *p = s->peer;
-	size_t		 len = strlen(line);
-
-	ck_assert_uint_lt(p->said_len + len + 2, sizeof(p->said));
-	memcpy(p->said + p->said_len, line, len);
-	p->said_len += len;
-	p->said[p->said_len++] = '\n';
-	p->said[p->said_len] = 0;
-	if (strncasecmp(line, "EHLO", 4) == 0) {
-		respond(s, line, "offer");
-	} else if (strncasecmp(line, "MAIL", 4) == 0) {
-		if (respond(s, line, s->in_transaction ? "503 5.5.1 nested" : "250 2.1.0 ok") == 250) {
-			s->in_transaction = true;
-			s->accepted = 0;
-		}
-		p->transactions++;
-	} else if (strncasecmp(line, "RCPT", 4) == 0) {
-		s->accepted += respond(s, line, s->in_transaction ? "250 2.1.5 ok" : "503 5.5.1 no MAIL") / 100 == 2;
-	} else if (strncasecmp(line, "DATA", 4) == 0) {
-		s->in_data = respond(s, line, s->accepted ? "354 go on" : "503 5.5.1 no RCPT") == 354;
-		smtp_data_begin(&s->data, UINT64_MAX, false);
-	} else if (strncasecmp(line, "BDAT ", 5) == 0) {
-		char *end;
-
-		s->chunk_left = strtoul(line + 5, &end, 10);
-		s->chunk_last = strcasecmp(end, " LAST") == 0;
-	} else if (strncasecmp(line, "RSET", 4) == 0) {
-		s->in_transaction = false;
-		s->accepted = 0;
-		drop_text(s);
-		respond(s, line, "250 2.0.0 ok");
-	} else if (strncasecmp(line, "QUIT", 4) == 0) {
-		respond(s, line, "221 2.0.0 bye");
-		finish(s);
-	} else {
-		respond(s, line, "250 2.0.0 ok");
-	}
-}
-
-/* No recipient, no mail: RFC 2920 section 3.2 for the lone dot, RFC 3030 section 2 for BDAT. */
-static void
-text_ended(struct peer_session *s, const char *at)
-{
-	if (respond(s, at, s->accepted ? "250 2.0.0 taken" : "554 5.5.1 no RCPT") / 100 == 2)
-		taken(s);
-	else
-		drop_text(s);
-	s->in_transaction = false;
-	s->accepted = 0;
-}
-
-/* Octets of a text; returns how many. */
-static size_t
-text_octets(struct peer_session *s, struct span bytes)
-{
-	size_t take = MIN_OF(s->chunk_left, bytes.len);
-
-	keep_text(s, span_first(bytes, take));
-	s->chunk_left -= take;
-	if (s->chunk_left)
-		return take;
-	if (s->chunk_last)
-		text_ended(s, "BDAT-END");
-	else
-		respond(s, "BDAT-CHUNK", s->accepted ? "250 2.0.0 chunk" : "503 5.5.1 no RCPT");
-	return take;
-}
-
-/* In the middle of a text: what the script says, and the end. */
-static bool
-breaks_off(struct peer_session *s)
-{
-	const struct rig_row *row = row_for(s->peer, "TEXT");
-
-	if (row == NULL)
-		return false;
-	if (row->say) {
-		(void)stream_write(&s->stream, span_of(row->say));
-		(void)stream_write(&s->stream, SPAN_LITERAL("\r\n"));
-	}
-	if (row->close)
-		finish(s);
-	s->hung = true;
-	return true;
-}
-
-static bool
-may_pipeline(const struct peer_session *s, const char *line)
-{
-	return strncasecmp(line, "BDAT ", 5) == 0 || (s->peer->ehlo && strstr(s->peer->ehlo, "PIPELINING"));
-}
-
-static size_t
-peer_read(struct stream *stream, struct span bytes)
-{
-	struct peer_session *s = CONTAINER_OF(stream, struct peer_session, stream);
-	struct span	     rest = bytes, piece;
-	char		     line[4096];
-	size_t		     len;
-
-	while (rest.len && !stream_is_closing(stream)) {
-		if (s->hung || ((s->in_data || s->chunk_left) && breaks_off(s)))
-			return bytes.len;
-		if (s->chunk_left) {
-			rest = span_from(rest, text_octets(s, rest));
-			continue;
-		}
-		if (s->in_data) {
-			enum smtp_data_result r = smtp_data_next(&s->data, &rest, &piece);
-
-			keep_text(s, piece);
-			if (r == SMTP_DATA_END) {
-				s->in_data = false;
-				text_ended(s, ".");
-			}
-			continue;
-		}
-		len = span_find(rest, '\n');
-		if (len == rest.len)
-			break;
-		ck_assert_uint_lt(len, sizeof(line));
-		ck_assert_msg(len && rest.data[len - 1] == '\r', "a line without CR");
-		memcpy(line, rest.data, len - 1);
-		line[len - 1] = 0;
-		rest = span_from(rest, len + 1);
-		/* RFC 2920 section 3.1: only who was offered it may run ahead; and not at all before EHLO is answered. */
-		ck_assert_msg(rest.len == 0 || may_pipeline(s, line), "sent too early, behind \"%.200s\": %.*s", line,
-			      (int)MIN_OF(rest.len, (size_t)200), rest.data);
-		command(s, line);
-	}
-	return bytes.len - rest.len;
-}
-
-static void
-peer_ended(struct stream *stream, int result)
-{
-	(void)result;
-	stream_close(stream);
-}
-
-static void
-peer_closed(struct stream *stream)
-{
-	struct peer_session *s = CONTAINER_OF(stream, struct peer_session, stream);
-
-	if (!s->finished)
-		s->peer->sessions_now--;
-	list_remove(&s->node);
-	drop_text(s);
-	free(s);
-}
-
-static const struct stream_handlers peer_handlers = { peer_read, peer_ended, NULL, peer_closed };
-
-static void
-greet(struct peer_session *s)
-{
-	s->greeted = true;
-	respond(s, "CONNECT", "220 peer.test ESMTP");
-}
-
-static void
-peer_accepted(struct io_op *op, const struct io_event *event)
-{
-	struct rig_peer	    *p = CONTAINER_OF(op, struct rig_peer, accept);
-	struct peer_session *s;
-
-	if (event->result < 0)
-		return;
-	s = calloc(1, sizeof(*s));
-	s->peer = p;
-	list_node_init(&s->node);
-	list_append(&p->open, &s->node);
-	p->sessions++;
-	p->sessions_now++;
-	p->sessions_most = MAX_OF(p->sessions_most, p->sessions_now);
-	stream_open(&s->stream, &rig.cores[0].reactor, event->result, &peer_handlers);
-	if (!p->silent)
-		greet(s);
-}
-
-void
-rig_greet(struct rig_peer *p)
-{
-	p->silent = false;
-	LIST_FOR_EACH(&p->open, n) {
-		struct peer_session *s = LIST_ENTRY(n, struct peer_session, node);
-
-		if (!s->greeted)
-			greet(s);
-	}
-}
-
-static void
-peer_listen(struct rig_peer *p, const char *ip, uint16_t port)
-{
-	struct endpoint any;
-
-	list_init(&p->open);
-	ck_assert(endpoint_parse(span_of(ip), port, &any));
-	p->listener = io_listen(rig.cores[0].reactor.io, &any, 0);
-	ck_assert_int_ge(p->listener, 0);
-	ck_assert_int_eq(io_local(p->listener, &p->at), 0);
-	io_op_init(&p->accept, peer_accepted);
-	io_accept(rig.cores[0].reactor.io, &p->accept, p->listener);
-}
-
-static void
-peer_stop(struct rig_peer *p)
-{
-	io_cancel(rig.cores[0].reactor.io, &p->accept);
-	for (unsigned i = 0; i < TURNS_MAX && (!list_empty(&p->open) || !io_op_idle(&p->accept)); i++)
-		rig_turn();
-	ck_assert(list_empty(&p->open));
-	io_close(rig.cores[0].reactor.io, p->listener);
-	for (unsigned i = 0; i < p->text_count; i++)
-		free(p->texts[i]);
-}
-
-bool
-rig_said(const struct rig_peer *p, const char *what)
-{
-	return strstr(p->said, what) != NULL;
-}
-
 /* --- the core ------------------------------------------------------------------------------------------------------ */
 
 static void
@@ -511,7 +170,7 @@ short_timeouts(struct settings *s)
 }
 
 static struct settings *
-settings_open(const char *more, const struct rig_row *rows, unsigned row_count)
+settings_open(const char *more, const struct peer_row *rows, unsigned row_count)
 {
 	struct settings_error error;
 	struct settings	     *s;
@@ -572,10 +231,10 @@ core_open(unsigned i, int spool)
 }
 
 void
-rig_open(const char *settings, const char *ehlo, const struct rig_row *rows, unsigned row_count)
+rig_open(const char *settings, const char *ehlo, const struct peer_row *rows, unsigned row_count)
 {
 	memset(&rig, 0, sizeof(rig));
-	ck_assert_uint_le(row_count, RIG_ROWS_MAX);
+	ck_assert_uint_le(row_count, PEER_ROWS_MAX);
 	ck_assert_uint_le(rig_core_count, RIG_CORES_MAX);
 	rig.core_count = rig_core_count;
 	rig.net = io_net_new(rig.core_count);
@@ -585,9 +244,9 @@ rig_open(const char *settings, const char *ehlo, const struct rig_row *rows, uns
 	rig.peer.row_count = row_count;
 	rig.back.ehlo = "PIPELINING 8BITMIME SMTPUTF8";
 	rig.second.ehlo = ehlo;
-	peer_listen(&rig.peer, "127.0.0.1", 0);
-	peer_listen(&rig.second, "127.0.0.2", rig.peer.at.port);
-	peer_listen(&rig.back, "127.0.0.1", 0);
+	peer_listen(&rig.peer, &rig.cores[0].reactor, "127.0.0.1", 0);
+	peer_listen(&rig.second, &rig.cores[0].reactor, "127.0.0.2", rig.peer.at.port);
+	peer_listen(&rig.back, &rig.cores[0].reactor, "127.0.0.1", 0);
 	rig.mta = (struct mta){ .core_count = rig.core_count, .cores = rig.cores, .net = rig.net };
 	rig.cores[0].settings = settings_open(settings, rows, row_count);
 	for (unsigned i = 1; i < rig.core_count; i++)
@@ -609,6 +268,25 @@ rig_drain(void)
 	turn_until_all(&rig.drained);
 }
 
+static void
+peers_close(void)
+{
+	struct peer *peers[] = { &rig.peer, &rig.second, &rig.back };
+	bool	     stopped = false;
+
+	for (size_t i = 0; i < COUNT_OF(peers); i++)
+		peer_stop(peers[i]);
+	for (unsigned turn = 0; turn < TURNS_MAX && !stopped; turn++) {
+		rig_turn();
+		stopped = true;
+		for (size_t i = 0; i < COUNT_OF(peers); i++)
+			stopped = stopped && peer_stopped(peers[i]);
+	}
+	ck_assert(stopped);
+	for (size_t i = 0; i < COUNT_OF(peers); i++)
+		peer_free(peers[i]);
+}
+
 void
 rig_close(void)
 {
@@ -623,11 +301,7 @@ rig_close(void)
 		outbound_free(rig.cores[i].outbound);
 		queue_free(rig.cores[i].queue);
 	}
-	peer_stop(&rig.peer);
-	peer_stop(&rig.second);
-	peer_stop(&rig.back);
-	for (unsigned i = 0; i < 3; i++)
-		rig_turn();
+	peers_close();
 	for (unsigned i = 0; i < rig.core_count; i++) {
 		ck_assert_uint_eq(rig.cores[i].reactor.memory.used, 0);
 		settings_unref(rig.cores[i].settings);

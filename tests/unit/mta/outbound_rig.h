@@ -8,38 +8,10 @@
 
 #include <check.h>
 
-#include "core/stream.h"
 #include "mta/outbound/outbound_internal.h"
+#include "tests/unit/mta/outbound_peer.h"
 
-/* What the next hop does at a command; the first row that fits and has not been used up. */
-struct rig_row {
-	const char *at;	   /* beginning of the line; "CONNECT"; "." at the end of a text by DATA, "BDAT-END" by BDAT,
-			    * "BDAT-CHUNK" at a chunk before; "TEXT" at the first octets of a text, the rest of
-			    * which is not listened to */
-	const char *say;   /* without the last CRLF; NULL: nothing, and nothing any more unless the row closes */
-	unsigned    times; /* 0: always */
-	bool	    close; /* and then the end */
-};
-
-enum { RIG_ROWS_MAX = 12, RIG_TEXTS_MAX = 128, RIG_CORES_MAX = 2 };
-
-struct rig_peer {
-	struct endpoint	      at;
-	int		      listener;
-	struct io_op	      accept;
-	const char	     *ehlo; /* keywords, separated by blanks */
-	const struct rig_row *rows;
-	unsigned	      row_count;
-	unsigned	      used[RIG_ROWS_MAX];
-	unsigned	      sessions, sessions_now, sessions_most, transactions;
-	char		      said[256 * 1024]; /* all command lines that came, each with "\n" */
-	size_t		      said_len;
-	char		     *texts[RIG_TEXTS_MAX]; /* taken with 2xx */
-	size_t		      text_lens[RIG_TEXTS_MAX];
-	unsigned	      text_count;
-	bool		      silent; /* greets nobody until rig_greet() */
-	struct list	      open;   /* sessions */
-};
+enum { RIG_CORES_MAX = 2 };
 
 struct rig_host {
 	const char	*name;
@@ -53,9 +25,9 @@ struct rig {
 	struct mta	  mta;
 	struct mta_core	  cores[RIG_CORES_MAX]; /* all on this thread, turning one after another */
 	unsigned	  core_count;
-	struct rig_peer	  peer; /* the next hop of "to.test"; 127.0.0.1, at the port of delivery by MX */
-	struct rig_peer	  second; /* 127.0.0.2 at the same port */
-	struct rig_peer	  back; /* the next hop of "back.test": always good; reports arrive there */
+	struct peer	  peer; /* the next hop of "to.test"; 127.0.0.1, at the port of delivery by MX */
+	struct peer	  second; /* 127.0.0.2 at the same port */
+	struct peer	  back; /* the next hop of "back.test": always good; reports arrive there */
 	const struct rig_host *hosts;
 	unsigned	  host_count;
 	char		  path[64];
@@ -68,7 +40,7 @@ extern struct rig rig;
 /* Set to 2 before rig_open() for a second core with a shard of its own; the next hops are on core 0. */
 extern unsigned rig_core_count;
 /* settings: further YAML lines; may be NULL.  ehlo: what the next hop offers. */
-void rig_open(const char *settings, const char *ehlo, const struct rig_row *rows, unsigned row_count);
+void rig_open(const char *settings, const char *ehlo, const struct peer_row *rows, unsigned row_count);
 /* Drains, closes, and looks for what was not given back. */
 void rig_close(void);
 
@@ -88,7 +60,6 @@ struct rig_mail {
 struct id rig_send(const struct rig_mail *mail);
 /* Makes a deferred message due now, and turns until it is settled. */
 void rig_retry(struct id id);
-void rig_greet(struct rig_peer *p);
 void rig_turn(void);
 /* Turns until nothing is in hand and no report is being written; fails after a while. */
 void rig_settle(void);
@@ -100,6 +71,5 @@ uint64_t rig_messages(void); /* in the queue */
 void	 rig_drain(void);
 /* All cores together. */
 uint64_t rig_count(enum outbound_counter c);
-bool	 rig_said(const struct rig_peer *p, const char *what);
 
 #endif

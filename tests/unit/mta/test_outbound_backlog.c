@@ -52,18 +52,6 @@ START_TEST(in_order_and_together)
 	backlog_fini(&b);
 } END_TEST
 
-START_TEST(in_front)
-{
-	struct backlog b = { 0 };
-
-	ck_assert_int_eq(backlog_add_first(&b, &messages[2], 5), 0);
-	add(&b, 1, 0, 1);
-	ck_assert_int_eq(backlog_add_first(&b, &messages[2], 4), 0);
-	take(&b, 1000, 2, 4, 2);
-	take(&b, 1000, 1, 0, 1);
-	backlog_fini(&b);
-} END_TEST
-
 /* Round and round, at every fill: nothing is lost where the ring wraps or grows. */
 START_TEST(round_and_round)
 {
@@ -105,7 +93,6 @@ main(void)
 	TCase *tc = tcase_create("backlog");
 
 	tcase_add_test(tc, in_order_and_together);
-	tcase_add_test(tc, in_front);
 	tcase_add_test(tc, round_and_round);
 	tcase_add_test(tc, large_and_back);
 	return run_case("outbound backlog", tc);

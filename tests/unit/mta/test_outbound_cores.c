@@ -34,7 +34,7 @@ START_TEST(one_owner)
 		rig_turn();
 	ck_assert_uint_eq(rig_count(OUTBOUND_AWAY), 2 * EACH);
 	ck_assert_uint_eq(rig.peer.sessions_now, 3);
-	rig_greet(&rig.peer);
+	peer_greet(&rig.peer);
 	rig_settle();
 	ck_assert_uint_eq(rig_count(OUTBOUND_DELIVERED), 2 * EACH);
 	ck_assert_uint_eq(rig.peer.sessions_most, 3);
@@ -47,7 +47,7 @@ START_TEST(one_owner)
 /* Outcomes and words come home from another core; the report is its keeper's. */
 START_TEST(refused_elsewhere)
 {
-	static const struct rig_row rows[] = { { "RCPT", "550 5.1.1 nobody here", 0, false } };
+	static const struct peer_row rows[] = { { "RCPT", "550 5.1.1 nobody here", 0, false } };
 
 	rig_core_count = 2;
 	rig_open(NULL, "PIPELINING", rows, COUNT_OF(rows));
@@ -117,7 +117,7 @@ START_TEST(reloaded)
 		outbound_reload(rig.cores[core].outbound);
 	}
 	send_from_each("b@to.test");
-	rig_greet(&rig.peer);
+	peer_greet(&rig.peer);
 	rig_settle();
 	ck_assert_uint_eq(rig_count(OUTBOUND_DELIVERED), 4 * EACH);
 	ck_assert_uint_eq(rig.peer.text_count + rig.second.text_count, 4 * EACH);

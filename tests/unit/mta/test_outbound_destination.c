@@ -36,7 +36,7 @@ attempts_of(struct id id)
 }
 
 static unsigned
-times_said(const struct rig_peer *p, const char *what)
+times_said(const struct peer *p, const char *what)
 {
 	unsigned n = 0;
 
@@ -56,7 +56,7 @@ START_TEST(connections_max)
 		(void)send_to("a@to.test");
 	wait_for(OUTBOUND_AWAY, 12);
 	wait_for_sessions(3);
-	rig_greet(&rig.peer);
+	peer_greet(&rig.peer);
 	rig_settle();
 	ck_assert_uint_eq(rig_count(OUTBOUND_DELIVERED), 12);
 	ck_assert_uint_eq(rig.peer.sessions_most, 3);
@@ -73,7 +73,7 @@ START_TEST(connections_max_is_lowered)
 	wait_for(OUTBOUND_AWAY, 12);
 	wait_for_sessions(4);
 	rig.cores[0].settings->destination_connections_max = 1;
-	rig_greet(&rig.peer);
+	peer_greet(&rig.peer);
 	rig_settle();
 	for (unsigned i = 0; i < 400 && rig.peer.sessions_now > 1; i++)
 		rig_turn();
@@ -111,7 +111,7 @@ START_TEST(reuse)
 /* A transaction that was refused leaves nothing behind for the next one. */
 START_TEST(reset_after_refusal)
 {
-	static const struct rig_row rows[] = { { "RCPT TO:<bad@", "550 5.1.1 no", 0, false } };
+	static const struct peer_row rows[] = { { "RCPT TO:<bad@", "550 5.1.1 no", 0, false } };
 
 	rig_open("outbound: {idle_reuse: 1 m}\n", "", rows, COUNT_OF(rows));
 	(void)send_to("bad@to.test");
@@ -128,7 +128,7 @@ START_TEST(reset_after_refusal)
 
 static const struct {
 	const char    *label;
-	struct rig_row rows[3];
+	struct peer_row rows[3];
 	unsigned       deferred;
 } stale_cases[] = {
 	{ "closed when we speak", { { "MAIL", "250 ok", 1, false }, { "MAIL", NULL, 1, true } }, 0 },
@@ -173,7 +173,7 @@ static const struct rig_host mx_hosts[] = {
 
 static const struct {
 	const char    *label, *to;
-	struct rig_row rows[2];
+	struct peer_row rows[2];
 	unsigned       first, second; /* texts that each host took */
 	unsigned       bounced, deferred;
 } host_cases[] = {
@@ -238,7 +238,7 @@ START_TEST(left_alone_while_down)
 /* After the pause one session tries alone; when it finds it up, the others do not wait for it. */
 START_TEST(one_tries_then_all)
 {
-	static const struct rig_row rows[] = { { "CONNECT", NULL, 1, true } };
+	static const struct peer_row rows[] = { { "CONNECT", NULL, 1, true } };
 
 	rig_open("outbound: {connections_max: 4}\n", "PIPELINING", rows, COUNT_OF(rows));
 	rig.cores[0].settings->down_pause_ms = 1;
@@ -252,13 +252,13 @@ START_TEST(one_tries_then_all)
 	wait_for_sessions(1);
 	ck_assert_uint_eq(rig_count(OUTBOUND_SESSIONS), 1);
 	/* It greets the first, and none that comes then: four are there, one of them at work. */
-	rig_greet(&rig.peer);
+	peer_greet(&rig.peer);
 	rig.peer.silent = true;
 	for (unsigned i = 0; i < 400 && rig_count(OUTBOUND_SESSIONS) < 4; i++)
 		rig_turn();
 	ck_assert_uint_eq(rig_count(OUTBOUND_SESSIONS), 4);
 	ck_assert_uint_eq(rig_count(OUTBOUND_DOWN), 0);
-	rig_greet(&rig.peer);
+	peer_greet(&rig.peer);
 	rig_settle();
 	ck_assert_uint_eq(rig_count(OUTBOUND_DELIVERED), 8);
 	rig_close();
@@ -301,7 +301,7 @@ START_TEST(forgotten)
 /* Sessions that break one after another are a next hop that is down, though it greets. */
 START_TEST(breaks_in_a_row)
 {
-	static const struct rig_row rows[] = { { "MAIL", NULL, 0, true } };
+	static const struct peer_row rows[] = { { "MAIL", NULL, 0, true } };
 	struct id		    last = { 0 };
 
 	rig_open("outbound: {connections_max: 1}\n", "PIPELINING", rows, COUNT_OF(rows));
@@ -310,7 +310,7 @@ START_TEST(breaks_in_a_row)
 		last = send_to("a@to.test");
 	wait_for(OUTBOUND_AWAY, DESTINATION_FAILURES_MAX + 2);
 	wait_for_sessions(1);
-	rig_greet(&rig.peer);
+	peer_greet(&rig.peer);
 	rig_settle();
 	ck_assert_uint_eq(rig_count(OUTBOUND_DOWN), 1);
 	ck_assert_uint_eq(rig.peer.sessions, DESTINATION_FAILURES_MAX);
@@ -322,7 +322,7 @@ START_TEST(breaks_in_a_row)
 /* Who refuses and hangs up has answered: that is no trouble of the next hop. */
 START_TEST(refusals_in_a_row)
 {
-	static const struct rig_row rows[] = { { "MAIL", "550 5.7.1 not from you", 0, true } };
+	static const struct peer_row rows[] = { { "MAIL", "550 5.7.1 not from you", 0, true } };
 
 	rig_open("outbound: {connections_max: 1}\n", "PIPELINING", rows, COUNT_OF(rows));
 	rig.peer.silent = true;
@@ -330,7 +330,7 @@ START_TEST(refusals_in_a_row)
 		(void)send_to("a@to.test");
 	wait_for(OUTBOUND_AWAY, DESTINATION_FAILURES_MAX + 2);
 	wait_for_sessions(1);
-	rig_greet(&rig.peer);
+	peer_greet(&rig.peer);
 	rig_settle();
 	ck_assert_uint_eq(rig_count(OUTBOUND_DOWN), 0);
 	ck_assert_uint_eq(rig_count(OUTBOUND_BOUNCED), DESTINATION_FAILURES_MAX + 2);
@@ -351,7 +351,7 @@ START_TEST(a_slow_next_hop)
 	for (unsigned i = 0; i < 200 && rig.back.text_count == 0; i++)
 		rig_turn();
 	ck_assert_uint_eq(rig.back.text_count, 1);
-	rig_greet(&rig.peer);
+	peer_greet(&rig.peer);
 	rig_empty();
 	ck_assert_uint_eq(rig.peer.text_count, 3 * OUTBOUND_LANE_AWAY_MIN);
 	ck_assert_uint_eq(rig_count(OUTBOUND_WAITING), 0);
@@ -404,14 +404,14 @@ START_TEST(drained_while_connecting)
 
 START_TEST(drained_in_a_transaction)
 {
-	static const struct rig_row rows[] = { { ".", NULL, 0, false } };
+	static const struct peer_row rows[] = { { ".", NULL, 0, false } };
 	struct id		    id;
 
 	rig_open("outbound: {bdat: no}\n", "PIPELINING", rows, COUNT_OF(rows));
 	rig.cores[0].settings->end_timeout_ms = 60 * 1000;
 	rig.cores[0].settings->shutdown_deadline_ms = 50;
 	id = send_to("a@to.test");
-	for (unsigned i = 0; i < 200 && !rig_said(&rig.peer, "DATA"); i++)
+	for (unsigned i = 0; i < 200 && !peer_said(&rig.peer, "DATA"); i++)
 		rig_turn();
 	for (unsigned i = 0; i < 4; i++)
 		rig_turn();
@@ -427,7 +427,7 @@ START_TEST(drained_with_time)
 {
 	rig_open(NULL, "PIPELINING", NULL, 0);
 	(void)send_to("a@to.test");
-	for (unsigned i = 0; i < 200 && !rig_said(&rig.peer, "MAIL"); i++)
+	for (unsigned i = 0; i < 200 && !peer_said(&rig.peer, "MAIL"); i++)
 		rig_turn();
 	rig_drain();
 	ck_assert_uint_eq(rig_count(OUTBOUND_DELIVERED), 1);

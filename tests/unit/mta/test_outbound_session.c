@@ -19,7 +19,7 @@ static const struct session_case {
 	const char    *label;
 	unsigned       modes;
 	const char    *recipients;
-	struct rig_row rows[4];
+	struct peer_row rows[4];
 	unsigned       delivered, deferred, bounced, uncertain, texts, reports;
 	const char    *said;  /* by us, somewhere */
 	const char    *words; /* in the report */
@@ -146,7 +146,7 @@ check_case(const struct session_case *c, const struct mode *mode)
 	ck_assert_msg(rig.back.text_count == c->reports, "%s, %s: %u reports", mode->name, c->label,
 		      rig.back.text_count);
 	if (c->said)
-		ck_assert_msg(rig_said(&rig.peer, c->said), "%s, %s: we said %s", mode->name, c->label, rig.peer.said);
+		ck_assert_msg(peer_said(&rig.peer, c->said), "%s, %s: we said %s", mode->name, c->label, rig.peer.said);
 	if (c->words)
 		ck_assert_msg(strstr(rig.back.texts[0], c->words) != NULL, "%s, %s: %s", mode->name, c->label,
 			      rig.back.texts[0]);
@@ -256,9 +256,9 @@ START_TEST(an_offer)
 	for (unsigned i = 0; i < rig.peer.text_count; i++)
 		ck_assert_msg(strcmp(rig.peer.texts[i], mail.text) == 0, "%s: the text is %s", c->label, rig.peer.texts[i]);
 	if (c->said)
-		ck_assert_msg(rig_said(&rig.peer, c->said), "%s: we said %s", c->label, rig.peer.said);
+		ck_assert_msg(peer_said(&rig.peer, c->said), "%s: we said %s", c->label, rig.peer.said);
 	if (c->unsaid)
-		ck_assert_msg(!rig_said(&rig.peer, c->unsaid), "%s: we said %s", c->label, rig.peer.said);
+		ck_assert_msg(!peer_said(&rig.peer, c->unsaid), "%s: we said %s", c->label, rig.peer.said);
 	if (c->words)
 		ck_assert_msg(strstr(rig.back.texts[0], c->words) != NULL, "%s: %s", c->label, rig.back.texts[0]);
 	rig_close();
@@ -268,7 +268,7 @@ START_TEST(an_offer)
 
 static const struct large_case {
 	const char    *label, *ehlo;
-	struct rig_row rows[2];
+	struct peer_row rows[2];
 	unsigned       delivered, deferred, bounced, uncertain;
 } large_cases[] = {
 	{ "by DATA", "", { { 0 } }, 1, 0, 0, 0 },

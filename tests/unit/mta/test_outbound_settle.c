@@ -56,7 +56,7 @@ static const struct settle_case {
 START_TEST(an_outcome)
 {
 	const struct settle_case *c = &cases[_i];
-	const struct rig_row	  row = { "RCPT", c->reply, 0, false };
+	const struct peer_row	  row = { "RCPT", c->reply, 0, false };
 	unsigned		  reports = c->action != NULL, counted;
 	char			  action[32];
 
@@ -73,7 +73,7 @@ START_TEST(an_outcome)
 		(void)snprintf(action, sizeof(action), "Action: %s\r\n", c->action);
 		ck_assert_msg(strstr(rig.back.texts[0], action) && strstr(rig.back.texts[0], c->words), "%s: %s", c->label,
 			      rig.back.texts[0]);
-		ck_assert_msg(rig_said(&rig.back, "MAIL FROM:<>"), "%s: %s", c->label, rig.back.said);
+		ck_assert_msg(peer_said(&rig.back, "MAIL FROM:<>"), "%s: %s", c->label, rig.back.said);
 	}
 	rig_close();
 } END_TEST
@@ -82,7 +82,7 @@ START_TEST(an_outcome)
 
 START_TEST(late_is_told_once)
 {
-	static const struct rig_row rows[] = { { "RCPT", LATER, 0, false } };
+	static const struct peer_row rows[] = { { "RCPT", LATER, 0, false } };
 	struct id		    id;
 
 	rig_open(SETTINGS, "", rows, 1);
@@ -99,7 +99,7 @@ START_TEST(late_is_told_once)
 /* A report that cannot be delivered is not reported. */
 START_TEST(no_loop_of_reports)
 {
-	static const struct rig_row rows[] = { { "RCPT", NEVER, 0, false } };
+	static const struct peer_row rows[] = { { "RCPT", NEVER, 0, false } };
 
 	rig_open(SETTINGS, "", rows, 1);
 	(void)rig_send(&(struct rig_mail){ .sender = "s@to.test", .recipients = "a@to.test" });
@@ -115,7 +115,7 @@ START_TEST(no_loop_of_reports)
 /* Two next hops, one report: it waits for the last of them. */
 START_TEST(one_report_for_all)
 {
-	static const struct rig_row rows[] = { { "RCPT TO:<b@", "550 5.1.1 nobody", 0, false } };
+	static const struct peer_row rows[] = { { "RCPT TO:<b@", "550 5.1.1 nobody", 0, false } };
 
 	rig_open(SETTINGS, "", rows, 1);
 	(void)rig_send(&(struct rig_mail){ .sender = "s@back.test", .recipients = "a@nx.test b@to.test c@to.test",
@@ -149,7 +149,7 @@ START_TEST(reported_before_the_end)
 
 START_TEST(more_than_one_report_holds)
 {
-	static const struct rig_row rows[] = { { "RCPT", NEVER, 0, false } };
+	static const struct peer_row rows[] = { { "RCPT", NEVER, 0, false } };
 	static char		    recipients[1500 * 16];
 	size_t			    len = 0;
 
@@ -168,7 +168,7 @@ START_TEST(more_than_one_report_holds)
 /* P1: a failure that nobody could be told of is met again. */
 START_TEST(no_memory_for_a_report)
 {
-	static const struct rig_row rows[] = { { "RCPT", NEVER, 0, false } };
+	static const struct peer_row rows[] = { { "RCPT", NEVER, 0, false } };
 	static char		    large[200 * 1024];
 	struct id		    id;
 
@@ -176,7 +176,7 @@ START_TEST(no_memory_for_a_report)
 	rig_open("outbound: {idle_reuse: 0 s}\nretry: {report_text_max: 1 MiB}\n", "CHUNKING", rows, 1);
 	id = rig_send(&(struct rig_mail){ .sender = "s@back.test", .recipients = "a@to.test", .text = large,
 					  .text_len = sizeof(large) });
-	for (unsigned i = 0; i < 400 && !rig_said(&rig.peer, "RCPT"); i++)
+	for (unsigned i = 0; i < 400 && !peer_said(&rig.peer, "RCPT"); i++)
 		rig_turn();
 	rig.cores[0].reactor.memory.max = 1; /* the text on disk cannot be fetched */
 	rig_settle();
@@ -209,7 +209,7 @@ START_TEST(deleted_while_waiting)
 	/* One that waits here, one that is away: the first is never tried. */
 	queue_act(rig.cores[0].queue, queue_find(rig.cores[0].queue, ids[COUNT_OF(ids) - 1]), QUEUE_DELETE, NULL);
 	queue_act(rig.cores[0].queue, queue_find(rig.cores[0].queue, ids[COUNT_OF(ids) - 2]), QUEUE_HOLD, NULL);
-	rig_greet(&rig.peer);
+	peer_greet(&rig.peer);
 	for (unsigned i = 0; i < 2000; i++) {
 		rig_turn();
 		queue_status(rig.cores[0].queue, &st);
