@@ -2,6 +2,7 @@
 #include "tests/unit/mta/outbound_peer.h"
 
 #include <check.h>
+#include <sys/socket.h>
 
 #include "mta/smtp/data.h"
 
@@ -313,6 +314,7 @@ peer_greet(struct peer *p)
 void
 peer_listen(struct peer *p, struct reactor *r, const char *ip, uint16_t port)
 {
+	const int	room = 64 * 1024;
 	struct endpoint any;
 
 	p->reactor = r;
@@ -320,6 +322,8 @@ peer_listen(struct peer *p, struct reactor *r, const char *ip, uint16_t port)
 	ck_assert(endpoint_parse(span_of(ip), port, &any));
 	p->listener = io_listen(p->reactor->io, &any, 0);
 	ck_assert_int_ge(p->listener, 0);
+	/* Of a large text the kernels take a part, and the rest has to wait. */
+	ck_assert_int_eq(setsockopt(p->listener, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)), 0);
 	ck_assert_int_eq(io_local(p->listener, &p->at), 0);
 	io_op_init(&p->accept, peer_accepted);
 	io_accept(p->reactor->io, &p->accept, p->listener);

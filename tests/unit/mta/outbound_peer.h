@@ -12,7 +12,7 @@
 struct peer_row {
 	const char *at;	   /* beginning of the line; "CONNECT"; "." at the end of a text by DATA, "BDAT-END" by BDAT,
 			    * "BDAT-CHUNK" at a chunk before; "TEXT" at the first octets of a text, the rest of
-			    * which is not listened to */
+			    * which is read and forgotten */
 	const char *say;   /* without the last CRLF; NULL: nothing, and nothing any more unless the row closes */
 	unsigned    times; /* 0: always */
 	bool	    close; /* and then the end */

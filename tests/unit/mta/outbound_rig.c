@@ -7,7 +7,7 @@
 /* A test that hangs fails after so many turns: seconds, not minutes. */
 enum { TURNS_MAX = 4000, TURN_MS = 5, HANG_MS = 200 };
 
-unsigned rig_core_count = 1;
+unsigned rig_core_count = 1, rig_inline_max = 64 * 1024;
 struct rig rig;
 
 /* --- the resolver's place --------------------------------------------------------------------------------- */
@@ -218,8 +218,8 @@ core_open(unsigned i, int spool)
 		  .shard = i,
 		  .segment_octets = 4 << 20,
 		  .spool_octets_max = 256 << 20,
-		  .inline_octets_max = 64 * 1024,
-		  .cache_octets_max = 1 << 20,
+		  .inline_octets_max = rig_inline_max,
+		  .cache_octets_max = 16 << 20,
 	};
 	struct mta_core *core = &rig.cores[i];
 	const char	*why = "";

@@ -39,6 +39,8 @@ extern struct rig rig;
 
 /* Set to 2 before rig_open() for a second core with a shard of its own; the next hops are on core 0. */
 extern unsigned rig_core_count;
+/* Octets of a text that is kept in memory; larger ones lie on disk in pieces. */
+extern unsigned rig_inline_max;
 /* settings: further YAML lines; may be NULL.  ehlo: what the next hop offers. */
 void rig_open(const char *settings, const char *ehlo, const struct peer_row *rows, unsigned row_count);
 /* Drains, closes, and looks for what was not given back. */

@@ -340,6 +340,24 @@ START_TEST(a_large_text)
 	rig_close();
 } END_TEST
 
+/* 2xx while a part of the text is still on its way: it counts when all of it has been sent. */
+START_TEST(taken_early)
+{
+	enum { OCTETS = 3800 * 1024 };
+	static const struct peer_row row = { "TEXT", "250 2.0.0 taken", 0, false };
+	char			    *text = malloc(OCTETS);
+	struct rig_mail mail = { .sender = "s@back.test", .recipients = A, .text = text, .text_len = OCTETS };
+
+	memset(text, 'x', OCTETS);
+	rig_inline_max = OCTETS;
+	rig_open("outbound: {idle_reuse: 0 s, bdat: no}\n", "PIPELINING", &row, 1);
+	(void)rig_send(&mail);
+	rig_quiet();
+	ck_assert_uint_eq(rig_count(OUTBOUND_DELIVERED), 1);
+	rig_close();
+	free(text);
+} END_TEST
+
 int
 main(void)
 {
@@ -347,6 +365,7 @@ main(void)
 
 	tcase_add_loop_test(tc, a_session, 0, COUNT_OF(cases) * COUNT_OF(modes));
 	tcase_add_loop_test(tc, an_offer, 0, COUNT_OF(offer_cases));
+	tcase_add_test(tc, taken_early);
 	tcase_add_loop_test(tc, a_large_text, 0, COUNT_OF(large_cases));
 	return run_case("outbound session", tc);
 }
