@@ -14,6 +14,9 @@ static const struct mode {
 	{ CHUNKED, "chunked", "PIPELINING ENHANCEDSTATUSCODES CHUNKING 8BITMIME" },
 };
 
+#define L10  "250-x\r\n250-x\r\n250-x\r\n250-x\r\n250-x\r\n250-x\r\n250-x\r\n250-x\r\n250-x\r\n250-x\r\n"
+#define L100 L10 L10 L10 L10 L10 L10 L10 L10 L10 L10
+
 /* Each row is a conversation; the numbers are of recipients, but for texts (taken by the peer) and reports. */
 static const struct session_case {
 	const char    *label;
@@ -38,6 +41,8 @@ static const struct session_case {
 	{ "greeting is no reply", ALL, A, { { "CONNECT", "SSH-2.0-OpenSSH_9.2", 0, false } }, 0, 1, 0, 0, 0, 0, NULL,
 	  NULL },
 	{ "greeting never ends", ALL, A, { { "CONNECT", "220-x\r\n220-y", 0, true } }, 0, 1, 0, 0, 0, 0, NULL, NULL },
+	{ "greeting of too many lines", ALL, A, { { "CONNECT", L100 L100 L100 L100 L100 L100, 0, false } }, 0, 1, 0, 0, 0, 0,
+	  NULL, NULL },
 	{ "greeting hangs", ALL, A, { { "CONNECT", NULL, 0, false } }, 0, 1, 0, 0, 0, 0, NULL, NULL },
 	{ "closed at once", ALL, A, { { "CONNECT", NULL, 0, true } }, 0, 1, 0, 0, 0, 0, NULL, NULL },
 	{ "two greetings", ALL, A, { { "CONNECT", "220 one\r\n250 two", 0, false } }, 0, 1, 0, 0, 0, 0, NULL, NULL },
@@ -55,6 +60,10 @@ static const struct session_case {
 	{ "MAIL 451", ALL, AB, { { "MAIL", "451 4.3.0 not now", 0, false } }, 0, 2, 0, 0, 0, 0, NULL, NULL },
 	{ "MAIL 550", ALL, AB, { { "MAIL", "550 5.7.1 not from you", 0, false } }, 0, 0, 2, 0, 0, 1, NULL,
 	  "not from you" },
+	{ "MAIL, too many lines", BY_DATA, A, { { "MAIL", L100 L100 L100 L100 L100 L100, 0, false } }, 0, 1, 0, 0, 0, 0,
+	  NULL, NULL },
+	{ "MAIL of many lines", ALL, A, { { "MAIL", L100 L100 L100 L100 L100 "250 x", 0, false } }, 1, 0, 0, 0, 1, 0, NULL,
+	  NULL },
 	{ "MAIL 421", ALL, A, { { "MAIL", "421 4.3.2 bye", 0, true } }, 0, 1, 0, 0, 0, 0, NULL, NULL },
 	{ "MAIL 354", BY_DATA, A, { { "MAIL", "354 what", 0, false } }, 0, 1, 0, 0, 0, 0, NULL, NULL },
 	{ "MAIL 354, the text is sent", CHUNKED, A, { { "MAIL", "354 what", 0, false } }, 0, 1, 0, 1, 0, 0, NULL, NULL },
