@@ -364,7 +364,7 @@ client_next(struct client *c)
 	client_enter(c, CLIENT_READY);
 	if (c->offers.transactions_max)
 		max = MIN_OF(max, c->offers.transactions_max);
-	while (c->transactions < max && !destination_crowded(c->dest)) {
+	while (c->transactions < max && !destination_outlived(c->dest, c)) {
 		d = destination_next(c->dest, c);
 		if (d == NULL) {
 			if (c->settings->idle_reuse_ms == 0 || c->out->draining)

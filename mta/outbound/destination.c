@@ -28,6 +28,10 @@ static void pump(struct destination *dest);
 
 /* --- life ----------------------------------------------------------------------------------------------------- */
 
+/*
+ * Where to connect is said by the generation by which the mail was routed.  Sessions made by another one end: at once when they
+ * are idle or on their way, else after their transaction (destination_outlived).
+ */
 static void
 use_settings(struct destination *dest, const struct delivery *d)
 {
@@ -40,6 +44,21 @@ use_settings(struct destination *dest, const struct delivery *d)
 	dest->hops = d->hops;
 	dest->address = d->address;
 	settings_unref(old);
+	LIST_FOR_EACH(&dest->idle, n)
+		client_retire(LIST_ENTRY(n, struct client, node));
+	LIST_FOR_EACH(&dest->busy, n) {
+		struct client *c = LIST_ENTRY(n, struct client, node);
+
+		if (!c->established)
+			client_retire(c);
+	}
+}
+
+/* How much, and how long: the newest that this core knows. */
+static const struct settings *
+limits_of(const struct destination *dest)
+{
+	return dest->out->core->settings;
 }
 
 static void
@@ -152,12 +171,12 @@ static void
 go_down(struct destination *dest)
 {
 	struct reactor *r = dest->out->reactor;
-	uint64_t	pause_ms = dest->settings->down_pause_ms;
+	uint64_t	pause_ms = limits_of(dest)->down_pause_ms;
 
 	if (dest->trouble.kind == OUTCOME_DEFERRED) {
 		set_down(dest, true);
 		dest->down_until_ns = reactor_in_ms(r, pause_ms);
-		dest->forget_ns = reactor_in_ms(r, pause_ms + dest->settings->retry_max_ms);
+		dest->forget_ns = reactor_in_ms(r, pause_ms + limits_of(dest)->retry_max_ms);
 		dest->down_until_ms = outbound_now_ms(dest->out) + (int64_t)pause_ms;
 		log_warn(r->log, "destination.down", LOG_SPAN("dest", dest->node.name),
 			 LOG_SPAN("host", dest->trouble.host), LOG_SPAN("why", dest->trouble.text),
@@ -190,7 +209,7 @@ destination_unreached(struct destination *dest, const struct outcome *trouble)
 		go_down(dest);
 		return;
 	}
-	dest->grow_after_ns = reactor_in_ms(dest->out->reactor, dest->settings->down_pause_ms);
+	dest->grow_after_ns = reactor_in_ms(dest->out->reactor, limits_of(dest)->down_pause_ms);
 }
 
 void
@@ -239,7 +258,7 @@ static void
 open_sessions(struct destination *dest)
 {
 	struct outbound *out = dest->out;
-	uint64_t	 max = dest->is_down ? 1 : dest->settings->destination_connections_max;
+	uint64_t	 max = dest->is_down ? 1 : limits_of(dest)->destination_connections_max;
 
 	while (dest->waiting_count > dest->connecting && dest->sessions < max &&
 	       reactor_now(out->reactor) >= dest->grow_after_ns) {
@@ -277,9 +296,9 @@ destination_next(struct destination *dest, struct client *c)
 }
 
 bool
-destination_crowded(const struct destination *dest)
+destination_outlived(const struct destination *dest, const struct client *c)
 {
-	return dest->sessions > dest->settings->destination_connections_max;
+	return c->settings != dest->settings || dest->sessions > limits_of(dest)->destination_connections_max;
 }
 
 static void

@@ -18,7 +18,7 @@ struct client;
 struct destination {
 	struct table_node node; /* by name */
 	struct outbound	 *out;
-	struct settings	 *settings; /* of the delivery that came last; sessions take their own reference */
+	struct settings	 *settings; /* where to connect: of the delivery that came last; sessions take a reference */
 	enum route_kind	  kind;
 	const struct settings_route *hops; /* in settings */
 	struct endpoint	  address;
@@ -53,8 +53,9 @@ void destination_stop_all(struct outbound *out);
 
 /* A session can take mail (again): what it gets, or NULL: it is idle. */
 struct delivery *destination_next(struct destination *dest, struct client *c);
-/* There are more sessions than the settings allow by now: one that has finished its transaction ends. */
-bool destination_crowded(const struct destination *dest);
+/* The settings have changed: this session leads where they no longer do, or there are too many by now.  It ends after its
+ * transaction. */
+bool destination_outlived(const struct destination *dest, const struct client *c);
 /* A session has finished with a delivery: all its outcomes are known, or it goes to another session. */
 void destination_done(struct destination *dest, struct delivery *d);
 /* It could not be tried for want of memory. */

@@ -117,8 +117,8 @@ outbound_due(struct queue *q, struct queue_message *m)
 }
 
 /*
- * Nothing to do at once: routes and limits are looked up for each delivery, and a session keeps the generation it began
- * with until it ends.  What waits may have more room now.
+ * Nothing to do at once: limits are looked up when they are needed, routes for each delivery, and a session made by an older
+ * generation ends when a delivery of a newer one has come.  What waits may have more room now.
  */
 void
 outbound_reload(struct outbound *out)
@@ -144,7 +144,7 @@ show(void *arg, struct table_node *node)
 				 .waiting = dest->waiting_count,
 				 .in_flight = dest->in_flight,
 				 .sessions = dest->sessions,
-				 .session_max = (uint32_t)dest->settings->destination_connections_max,
+				 .session_max = (uint32_t)dest->out->core->settings->destination_connections_max,
 				 .down_until_ms = dest->is_down ? dest->down_until_ms : 0,
 				 .why = dest->trouble.text,
 			 });
