@@ -124,13 +124,13 @@ queue_index_find(const struct queue_index *x, struct id id)
 	return m;
 }
 
-/* True while the visitor wants more.  It may remove the message it is shown. */
+/* Shows what belongs at this place; true while the visitor wants more.  It may remove the message it is shown. */
 static bool
-show_bucket(struct queue_message *m, bool (*visit)(void *arg, struct queue_message *m), void *arg)
+show_place(size_t size, size_t at, struct queue_message *m, bool (*visit)(void *arg, struct queue_message *m), void *arg)
 {
 	for (struct queue_message *next; m; m = next) {
 		next = m->hash_next;
-		if (!visit(arg, m))
+		if (place(size, m->id) == at && !visit(arg, m))
 			return false;
 	}
 	return true;
@@ -149,11 +149,11 @@ queue_index_walk(struct queue_index *x, uint64_t *cursor, unsigned slice,
 		if (at >= x->size)
 			return false;
 		first = x->buckets[at];
-		/* Of an older bucket that has not moved, both halves are shown at the first of them, and again at the second. */
+		/* An older bucket that has not moved holds what belongs at two places. */
 		if (x->older && at / 2 >= x->moved)
 			first = x->older[at / 2];
 		*cursor = (uint64_t)(at + 1) << shift;
-		if (!show_bucket(first, visit, arg))
+		if (!show_place(x->size, at, first, visit, arg))
 			return true;
 	}
 	return *cursor >> (63 - bits_of(x->size)) < x->size;

@@ -244,7 +244,7 @@ struct queue_message *queue_find(struct queue *q, struct id id);
 /*
  * Visits messages in no particular order from *cursor on (start with 0) until visit returns false or `slice` places were
  * looked at; returns true while there is more.  The table may change between calls: a message
- * present all the time is seen at least once.
+ * present all the time is seen exactly once.  visit may act on the message it is shown.
  */
 bool queue_walk(struct queue *q, uint64_t *cursor, unsigned slice,
 		bool (*visit)(void *arg, struct queue_message *m), void *arg);
