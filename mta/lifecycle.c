@@ -5,7 +5,8 @@
  *
  *	drain	 both sides of each core at once, until no session and no delivery is left.  A core that is done still
  *		 turns: deliveries of others come home through it.
- *	close	 when all cores have drained: admin, queue (what is pending is written), resolver.
+ *	close	 when all cores have drained: admin first, whose requests travel from core to core and read the queues; then
+ *		 on each core queue (what is pending is written) and resolver.
  *	settle	 descriptors are closed beside the loop and the last log lines are written: a few more turns.
  */
 #include "mta/lifecycle.h"
@@ -144,11 +145,27 @@ close_parts(struct io *io, struct io_post *post)
 	struct mta_core *core = core_of(io);
 
 	(void)post;
-	core->left = core->admin ? 3 : 2;
+	core->left = 2;
 	queue_close(core->queue);
 	resolver_close(core->resolver, resolver_is_closed, core);
-	if (core->admin)
-		admin_drain(core->admin, part_closed);
+}
+
+static void
+close_all(struct mta_core *core)
+{
+	struct mta *mta = core->mta;
+
+	for (unsigned i = 0; i < mta->core_count; i++) {
+		io_post_init(&mta->cores[i].orders, close_parts);
+		io_post_to(core->reactor.io, i, &mta->cores[i].orders);
+	}
+}
+
+static void
+close_admin(struct io *io, struct io_post *post)
+{
+	(void)post;
+	admin_drain(core_of(io)->admin, close_all);
 }
 
 static void
@@ -159,10 +176,8 @@ part_drained(struct mta_core *core)
 	INVARIANT(core->left);
 	if (--core->left || atomic_fetch_sub(&mta->undrained, 1) != 1)
 		return;
-	for (unsigned i = 0; i < mta->core_count; i++) {
-		io_post_init(&mta->cores[i].orders, close_parts);
-		io_post_to(core->reactor.io, i, &mta->cores[i].orders);
-	}
+	io_post_init(&mta->cores[0].orders, close_admin);
+	io_post_to(core->reactor.io, 0, &mta->cores[0].orders);
 }
 
 static void
