@@ -12,7 +12,7 @@
  * open then. */
 int MUST_CHECK admin_open(struct mta_core *core, const char **why);
 /* Takes no more requests, ends those in hand, closes every connection.  drained(core) follows once, not from inside the
- * call.  The queues may be closing meanwhile: a request that still asks one gets -EBUSY told. */
+ * call.  Requests may be away on other cores: until then no core may close its queue or stop turning. */
 void admin_drain(struct admin *admin, void (*drained)(struct mta_core *core));
 void admin_free(struct admin *admin); /* drained; NULL is fine */
 

@@ -126,6 +126,21 @@ outbound_reload(struct outbound *out)
 	keeper_wake(out);
 }
 
+static void
+end_pause(void *arg, struct table_node *node)
+{
+	struct destination *dest = CONTAINER_OF(node, struct destination, node);
+
+	(void)arg;
+	dest->down_until_ns = dest->grow_after_ns = 0;
+}
+
+void
+outbound_end_pauses(struct outbound *out)
+{
+	table_walk(&out->destinations, end_pause, NULL);
+}
+
 /* --- what the operator sees ------------------------------------------------------------------------------------------- */
 
 struct visitor {

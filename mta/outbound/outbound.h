@@ -21,6 +21,10 @@ void outbound_reload(struct outbound *out);
 void outbound_drain(struct outbound *out, void (*drained)(struct mta_core *core));
 void outbound_free(struct outbound *out);
 
+/* The operator wants a retry: next hops of this core that are down need not wait for the end of their pause, but are tried by
+ * one session as soon as there is mail for them. */
+void outbound_end_pauses(struct outbound *out);
+
 /* For the operator: each next hop that this core owns. */
 struct outbound_destination_status {
 	struct span	name; /* "route example.org" or the domain; borrowed for the call */

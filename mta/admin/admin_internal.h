@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mta/admin/admin_internal.h - the control socket as its own files see it.
+ *
+ *	admin.c	     the socket: opened, drained
+ *	connection.c a client: lines in, lines out, deadlines
+ *	request.c    a request travels from core to core
+ *	ask.c	     its line read; filter.c which messages it means; reply.c lines of JSON made
+ *	sweep.c	     messages of one shard, a few at a time; rows.c how they are shown
+ *	verb_*.c     what can be asked
+ */
+#ifndef MTA_ADMIN_ADMIN_INTERNAL_H
+#define MTA_ADMIN_ADMIN_INTERNAL_H
+
+#include "core/stream.h"
+#include "mta/admin/admin.h"
+#include "mta/admin/limits.h"
+#include "mta/admin/request.h"
+
+struct admin {
+	struct mta_core	   *core;
+	struct reactor	   *reactor;
+	int		    listener;
+	struct io_op	    accept, unlink;
+	struct wheel_timer  again;
+	struct list	    connections;
+	unsigned	    connection_count;
+	bool		    draining, drained_told;
+	struct reactor_hook ending;
+	void (*drained)(struct mta_core *core);
+	char		    path[108];
+};
+
+/* While draining: looks at the end of this turn whether all has ended.  Else nothing. */
+void admin_may_be_drained(struct admin *admin);
+
+/* --- connection.c ------------------------------------------------------------------------------------------------ */
+
+#define CONNECTION_STATES(X)                                                                                          \
+	X(READING) /* for a request */                                                                                \
+	X(AWAY)	   /* its request is under way */                                                                     \
+	X(TELLING) /* lines wait for the client; its request, if it has one left, waits for that */                   \
+	X(LAST)	   /* nothing more will be said */                                                                    \
+	X(CLOSING)
+
+enum connection_state {
+#define X(id) CONNECTION_##id,
+	CONNECTION_STATES(X)
+#undef X
+};
+
+struct connection {
+	struct stream	      stream;
+	struct list_node      node;
+	struct admin	     *admin;
+	enum connection_state state;
+	struct wheel_timer    deadline;
+	struct request	     *request; /* in hand, or NULL */
+	struct reply	      out;     /* lines the stream does not have yet, from `told` on */
+	size_t		      told;
+	bool		      peer_ended; /* asks nothing more, still listens */
+	bool		      closed;	  /* the stream is; waits for its request */
+};
+
+/* Takes over fd. */
+void connection_open(struct admin *admin, int fd);
+/* A request has come home, ended or with lines or for its next step. */
+void connection_came_home(struct connection *c);
+/* The process ends. */
+void connection_drain(struct connection *c);
+
+#endif

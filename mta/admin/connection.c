@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A client asks one thing at a time; what it sends meanwhile waits in the stream, and with more than a line of that it is
+ * read no further.
+ *
+ * Lines go out a piece at a time, and the next piece, or the request's next step, waits until the kernel has taken the one
+ * before.  A client that does not read stops its own request that way, costs what one step made, and is closed in the end.
+ *
+ * The connection outlives its request: while that is away on another core, a closed connection waits for it.
+ */
+#include <errno.h>
+
+#include "mta/admin/admin_internal.h"
+
+/* --- the end ------------------------------------------------------------------------------------------------------- */
+
+static void
+arm(struct connection *c, uint64_t ms)
+{
+	reactor_arm_ms(c->admin->reactor, &c->deadline, ms);
+}
+
+static void
+try_to_free(struct connection *c)
+{
+	struct admin *admin = c->admin;
+
+	if (!c->closed || c->request)
+		return;
+	wheel_disarm(&admin->reactor->wheel, &c->deadline);
+	list_remove(&c->node);
+	admin->connection_count--;
+	reply_reset(&c->out);
+	free(c);
+	admin_may_be_drained(admin);
+}
+
+static void
+drop_request(struct connection *c)
+{
+	request_free(c->request);
+	c->request = NULL;
+}
+
+/* Is its request where we cannot free it?  One that waits at home need not wait any longer. */
+static bool
+away(struct connection *c)
+{
+	if (c->state != CONNECTION_AWAY)
+		return false;
+	if (c->request->verb->let_go == NULL)
+		return true;
+	c->request->verb->let_go(c->request);
+	return false;
+}
+
+static void
+close_now(struct connection *c)
+{
+	if (c->state == CONNECTION_CLOSING)
+		return;
+	wheel_disarm(&c->admin->reactor->wheel, &c->deadline);
+	if (c->request && !away(c))
+		drop_request(c);
+	c->state = CONNECTION_CLOSING;
+	stream_close(&c->stream);
+}
+
+static void
+closed(struct stream *s)
+{
+	struct connection *c = CONTAINER_OF(s, struct connection, stream);
+
+	c->closed = true;
+	try_to_free(c);
+}
+
+static void
+too_late(struct wheel_timer *timer)
+{
+	close_now(CONTAINER_OF(timer, struct connection, deadline));
+}
+
+/* --- lines out ------------------------------------------------------------------------------------------------------- */
+
+static void
+say_no_more(struct connection *c)
+{
+	c->state = CONNECTION_LAST;
+	stream_finish(&c->stream);
+	arm(c, ADMIN_LINGER_MS);
+	if (c->peer_ended && stream_unsent(&c->stream) == 0)
+		close_now(c);
+}
+
+static void
+last_words(struct connection *c, const char *code, const char *why)
+{
+	reply_error(&c->out, code, why);
+	(void)stream_write(&c->stream, span_make(c->out.text, c->out.len)); /* who cannot hear them misses little */
+	say_no_more(c);
+}
+
+static void
+read_on(struct connection *c)
+{
+	if (c->peer_ended && c->stream.held_len == 0) {
+		close_now(c);
+		return;
+	}
+	c->state = CONNECTION_READING;
+	arm(c, ADMIN_IDLE_MS);
+	/* What was kept is shown again. */
+	stream_pause(&c->stream);
+	stream_resume(&c->stream);
+}
+
+static void
+step(struct connection *c)
+{
+	c->state = CONNECTION_AWAY;
+	wheel_disarm(&c->admin->reactor->wheel, &c->deadline);
+	c->request->verb->next(c->request);
+	/* Ended without going anywhere. */
+	if (c->state == CONNECTION_AWAY && c->request->ended)
+		connection_came_home(c);
+}
+
+static void
+all_told(struct connection *c)
+{
+	reply_reset(&c->out);
+	c->told = 0;
+	if (c->request && !c->request->ended) {
+		step(c);
+		return;
+	}
+	if (c->request)
+		drop_request(c);
+	if (c->admin->draining)
+		say_no_more(c);
+	else
+		read_on(c);
+}
+
+static void
+tell(struct connection *c)
+{
+	struct span rest = span_make(c->out.text + c->told, c->out.len - c->told);
+
+	if (c->out.failed) { /* what was said so far ends without its last line, which tells the client */
+		close_now(c);
+		return;
+	}
+	if (stream_unsent(&c->stream))
+		return; /* until sent() */
+	if (rest.len == 0) {
+		all_told(c);
+		return;
+	}
+	rest = span_first(rest, ADMIN_SEND_OCTETS);
+	c->told += rest.len;
+	arm(c, ADMIN_UNREAD_MS);
+	if (stream_write(&c->stream, rest) < 0)
+		close_now(c);
+}
+
+static void
+sent(struct stream *s)
+{
+	struct connection *c = CONTAINER_OF(s, struct connection, stream);
+
+	if (c->state == CONNECTION_TELLING)
+		tell(c);
+	else if (c->state == CONNECTION_LAST && c->peer_ended)
+		close_now(c);
+}
+
+static void
+start_telling(struct connection *c)
+{
+	c->state = CONNECTION_TELLING;
+	tell(c);
+}
+
+void
+connection_came_home(struct connection *c)
+{
+	struct request *r = c->request;
+
+	if (c->state == CONNECTION_CLOSING) {
+		drop_request(c);
+		try_to_free(c);
+		return;
+	}
+	INVARIANT(c->state == CONNECTION_AWAY);
+	if (r->reply.failed) {
+		reply_reset(&r->reply);
+		r->ended = false;
+		request_fail(r, REQUEST_NO_MEMORY);
+	}
+	if (c->admin->draining)
+		request_fail(r, REQUEST_STOPPING);
+	reply_move(&c->out, &r->reply);
+	start_telling(c);
+}
+
+/* --- lines in -------------------------------------------------------------------------------------------------------- */
+
+static void
+take_line(struct connection *c, struct span line)
+{
+	if (line.len && line.data[line.len - 1] == '\r')
+		line.len--;
+	if (line.len == 0)
+		return;
+	c->request = request_new(c->admin->core->mta, c, line, &c->out);
+	if (c->request == NULL)
+		start_telling(c);
+	else
+		step(c);
+}
+
+static size_t
+came(struct stream *s, struct span bytes)
+{
+	struct connection *c = CONTAINER_OF(s, struct connection, stream);
+	size_t		   used = 0;
+
+	while (c->state == CONNECTION_READING && used < bytes.len) {
+		struct span rest = span_from(bytes, used);
+		size_t	    end = span_find(rest, '\n');
+
+		if (end >= ADMIN_LINE_MAX) {
+			last_words(c, "too-long", "a request has at most 65536 octets");
+			break;
+		}
+		if (end == rest.len)
+			break;
+		used += end + 1;
+		take_line(c, span_first(rest, end));
+	}
+	if (c->state == CONNECTION_READING && c->peer_ended)
+		close_now(c); /* in the middle of a line */
+	if (c->state == CONNECTION_LAST || c->state == CONNECTION_CLOSING)
+		return bytes.len;
+	if (c->state != CONNECTION_READING && bytes.len - used >= ADMIN_LINE_MAX)
+		stream_pause(s);
+	return used;
+}
+
+static void
+ended(struct stream *s, int result)
+{
+	struct connection *c = CONTAINER_OF(s, struct connection, stream);
+
+	c->peer_ended = true;
+	/* Who has only finished asking gets his answer. */
+	if (result < 0 || c->state == CONNECTION_READING ||
+	    (c->state == CONNECTION_LAST && stream_unsent(&c->stream) == 0))
+		close_now(c);
+}
+
+static const struct stream_handlers handlers = { .read = came, .ended = ended, .sent = sent, .closed = closed };
+
+/* --- the beginning --------------------------------------------------------------------------------------------------- */
+
+static void
+greet(struct connection *c)
+{
+	reply_add(&c->out, "hello", json_pack("{s:s, s:i, s:s}", "name", "ringpost", "protocol", 1, "version",
+					      c->admin->core->mta->version));
+	start_telling(c);
+}
+
+void
+connection_open(struct admin *admin, int fd)
+{
+	struct connection *c;
+
+	if (admin->draining || admin->connection_count >= ADMIN_CONNECTIONS_MAX + ADMIN_REFUSALS_MAX ||
+	    (c = calloc(1, sizeof(*c))) == NULL) {
+		io_close(admin->reactor->io, fd);
+		return;
+	}
+	c->admin = admin;
+	list_node_init(&c->node);
+	list_append(&admin->connections, &c->node);
+	wheel_timer_init(&c->deadline, too_late);
+	stream_open(&c->stream, admin->reactor, fd, &handlers);
+	if (admin->connection_count++ < ADMIN_CONNECTIONS_MAX) {
+		greet(c);
+		return;
+	}
+	last_words(c, "busy", "too many connections to the control socket");
+}
+
+void
+connection_drain(struct connection *c)
+{
+	switch (c->state) {
+	case CONNECTION_READING:
+		close_now(c);
+		break;
+	case CONNECTION_AWAY:
+		/* It comes home by itself, unless it waits for something that will not come any more. */
+		if (c->request->verb->let_go) {
+			c->request->verb->let_go(c->request);
+			connection_came_home(c);
+		}
+		break;
+	case CONNECTION_TELLING:
+		/* What it reads now it gets; the rest would take longer than we live. */
+		if (c->request) {
+			request_fail(c->request, REQUEST_STOPPING);
+			reply_move(&c->out, &c->request->reply);
+		}
+		arm(c, ADMIN_LINGER_MS);
+		break;
+	case CONNECTION_LAST:
+	case CONNECTION_CLOSING:
+		break;
+	}
+}
