@@ -30,6 +30,12 @@ unreachable(const struct ctl *ctl, int error)
 	case EAGAIN:
 		cause = "; it does not answer";
 		break;
+	case ECONNRESET:
+		cause = "; it is ending, or has too many such connections";
+		break;
+	case EPROTO:
+		cause = "; what listens there is no ringpost";
+		break;
 	}
 	say("cannot reach ringpost at %s: %s%s", ctl->socket, strerror(error), cause);
 	return CTL_UNREACHABLE;
@@ -109,7 +115,7 @@ ctl_connect(struct ctl *ctl)
 	errno = 0;
 	hello = next_line(ctl, &raw);
 	if (hello == NULL)
-		return unreachable(ctl, errno ? errno : EPROTO);
+		return unreachable(ctl, errno ? errno : ECONNRESET);
 	body = json_object_get(hello, "hello");
 	protocol = number(body, "protocol");
 	if (body == NULL)
