@@ -187,10 +187,10 @@ fits(const struct command *c, const struct ctl *ctl)
 	return false;
 }
 
-/* Where the socket is; the settings it came from stay until the end of the process. */
 static bool
 find_socket(struct ctl *ctl, const char *config)
 {
+	static char	      path[108]; /* control.socket has at most 107 octets */
 	struct settings_error error = { "out of memory" };
 	const char	     *environment = getenv("RINGPOST_SOCKET");
 	struct settings	     *s;
@@ -206,7 +206,9 @@ find_socket(struct ctl *ctl, const char *config)
 		say("%s", error.message);
 		return false;
 	}
-	ctl->socket = s->control_socket.data;
+	(void)snprintf(path, sizeof(path), "%s", s->control_socket.data);
+	settings_unref(s);
+	ctl->socket = path;
 	return true;
 }
 

@@ -54,6 +54,7 @@ struct connection {
 	struct list_node      node;
 	struct admin	     *admin;
 	enum connection_state state;
+	int64_t		      user; /* uid, or -1 */
 	struct wheel_timer    deadline;
 	struct request	     *request; /* in hand, or NULL */
 	struct reply	      out;     /* lines the stream does not have yet, from `told` on */

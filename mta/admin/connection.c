@@ -284,6 +284,7 @@ connection_open(struct admin *admin, int fd)
 		return;
 	}
 	c->admin = admin;
+	c->user = MAX_OF(io_peer_user(fd), INT64_C(-1));
 	list_node_init(&c->node);
 	list_append(&admin->connections, &c->node);
 	wheel_timer_init(&c->deadline, too_late);

@@ -15,6 +15,7 @@ enum {
 	ADMIN_SEND_OCTETS = 64 * 1024, /* handed to the stream at a time; more waits until the client has read */
 
 	ADMIN_PLACES = 4096, /* of a shard's index looked at in one turn */
+	ADMIN_ACT_PLACES = 1024, /* the same when each message found is acted on, and logged */
 	ADMIN_WINDOW = 16,   /* messages read from disk or acted on at a time, and in one turn */
 	ADMIN_RECIPIENTS = 64, /* of one message told in one visit to its core */
 	ADMIN_SAMPLE = 5,    /* recipients named in a line of a listing */

@@ -38,6 +38,7 @@ request_new(struct mta *mta, struct connection *c, struct span line, struct repl
 	}
 	r->mta = mta;
 	r->connection = c;
+	r->user = c->user;
 	r->verb = verbs[ask.verb];
 	r->ask = ask;
 	return r;

@@ -35,6 +35,7 @@ struct request {
 	struct connection   *connection;
 	const struct verb   *verb;
 	struct ask	     ask;
+	int64_t		     user;  /* who asks: uid, or -1 when the kernel does not say */
 	struct reply	     reply; /* lines that the connection does not have yet */
 	bool		     ended; /* the last line is among them */
 	unsigned	     at;    /* the core it visits */

@@ -67,17 +67,20 @@ visit(void *arg, struct queue_message *m)
 	return true;
 }
 
-/* What a place holds is seen whole, so a walk that collects goes place by place until it has enough. */
+/* Places are seen whole, so a walk that collects goes on by few of them until it has enough. */
 static void
 walk(struct sweep *s)
 {
-	unsigned slice = reads(s) ? 64 : ADMIN_PLACES;
+	unsigned slice = reads(s) ? SWEEP_SLICE : s->places;
 
 	if (s->named)
 		return;
-	if (s->next == s->id_count)
-		s->next = s->id_count = 0;
-	for (unsigned places = 0; places < ADMIN_PLACES && !s->walked; places += slice) {
+	if (s->next) { /* fewer than a window */
+		s->id_count -= s->next;
+		memmove(s->ids, s->ids + s->next, s->id_count * sizeof(*s->ids));
+		s->next = 0;
+	}
+	for (unsigned places = 0; places < s->places && !s->walked; places += slice) {
 		if (s->id_count - s->next >= ADMIN_WINDOW)
 			return;
 		s->walked = !queue_walk(s->here->queue, &s->cursor, slice, visit, s);

@@ -13,6 +13,8 @@
 
 struct sweep;
 
+enum { SWEEP_SLICE = 64 };
+
 struct sweep_look {
 	struct queue_load  load;
 	struct sweep	  *sweep;
@@ -27,6 +29,7 @@ struct sweep {
 	const struct filter *filter; /* NULL: takes all */
 	bool		     wants_envelope; /* also when the filter does not */
 	bool		     named;	     /* only what sweep_name() gave; else the whole shard */
+	unsigned	     places;	     /* of the index for one step; a multiple of SWEEP_SLICE */
 	/* One message that fits; envelope is NULL when it was not asked for, or cannot be read and the filter does not ask
 	 * for it.  Valid for the call. */
 	void (*take)(struct sweep *s, struct queue_message *m, const struct envelope *e);

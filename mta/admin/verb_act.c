@@ -3,7 +3,8 @@
  * retry, hold, release, delete: of messages that are named, or of all that fit a filter.
  *
  * A step acts on at most ADMIN_WINDOW messages, or what a slice of the index holds, and is over when the disk has it; so what a
- * client has been told of stays done.  An act is on the whole message, whichever of its recipients the filter fits.
+ * client has been told of stays done.  An act is on the whole message, whichever of its recipients the filter fits.  Each is
+ * in the log, with the user who asked for it.
  */
 #include <errno.h>
 
@@ -24,11 +25,14 @@ struct act {
 	struct act_state *state;
 };
 
-static const enum queue_act acts[ASK_VERB_COUNT] = {
-	[ASK_RETRY] = QUEUE_RETRY,
-	[ASK_HOLD] = QUEUE_HOLD,
-	[ASK_RELEASE] = QUEUE_RELEASE,
-	[ASK_DELETE] = QUEUE_DELETE,
+static const struct {
+	enum queue_act act;
+	const char    *event; /* of the log */
+} acts[ASK_VERB_COUNT] = {
+	[ASK_RETRY] = { QUEUE_RETRY, "retried" },
+	[ASK_HOLD] = { QUEUE_HOLD, "held" },
+	[ASK_RELEASE] = { QUEUE_RELEASE, "released" },
+	[ASK_DELETE] = { QUEUE_DELETE, "deleted" },
 };
 
 /* --- there ----------------------------------------------------------------------------------------------------------- */
@@ -84,7 +88,8 @@ take(struct sweep *sweep, struct queue_message *m, const struct envelope *e)
 	act->ack.done = on_disk;
 	act->state = s;
 	s->waiting++;
-	queue_act(sweep->here->queue, m, acts[r->ask.verb], &act->ack);
+	log_info(sweep->here->reactor.log, acts[r->ask.verb].event, LOG_ID("id", m->id), LOG_INT("user", r->user));
+	queue_act(sweep->here->queue, m, acts[r->ask.verb].act, &act->ack);
 }
 
 static void
@@ -124,6 +129,7 @@ begin(struct request *r, struct act_state *s)
 	s->sweep.take = take;
 	s->sweep.done = step_done;
 	s->sweep.filter = &r->ask.filter;
+	s->sweep.places = ADMIN_ACT_PLACES;
 	s->sweep.named = r->ask.id_count > 0;
 	if (s->sweep.named)
 		s->found = calloc(r->ask.id_count, sizeof(*s->found));

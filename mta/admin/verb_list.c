@@ -211,6 +211,7 @@ list_next(struct request *r)
 		s->sweep.take = take;
 		s->sweep.done = step_done;
 		s->sweep.filter = &r->ask.filter;
+		s->sweep.places = ADMIN_PLACES;
 		s->sweep.wants_envelope = r->ask.limit == 0;
 	}
 	if (s->reading) {

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What an operator does with the queue: looks, holds, releases, retries, deletes."""
+import os
 import re
 import unittest
 
@@ -160,6 +161,10 @@ class Queue(unittest.TestCase):
         self.assertEqual({m["id"] for m in d.messages()}, set(ids[1::2]))
         self.assertEqual(d.json("delete", "--all", "--yes"), [{"end": {"done": len(ids[1::2]), "unknown": 0, "failed": 0}}])
         self.assertEqual(d.messages(), [])
+        with open(d.log, encoding="utf-8") as log:
+            deleted = [line for line in log if "event=deleted" in line]
+        self.assertEqual(len(deleted), len(ids))
+        self.assertIn(f"user={os.getuid()}", deleted[0])
         # Deleted for good.
         self.assertEqual(d.stop(), 0)
         d.start()
