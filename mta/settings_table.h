@@ -61,7 +61,7 @@ X("spool.cache_max", spool_cache_max_octets, SIZE, "128 MiB", 0, 1024 SETTINGS_G
   "Fresh messages kept in memory for their first delivery attempt, all cores together.")                          \
                                                                                                                   \
 X("control.socket", control_socket, PATH, "var/control.sock", 1, 107, START,                                      \
-  "Unix socket of ringpostctl. Only root and the user that ringpost runs as may connect.")                                    \
+  "Unix socket of ringpostctl. Only root and the user that ringpost runs as may connect.")                        \
                                                                                                                   \
 X("log.file", log_file, PATH, "", 0, 4000, RELOAD,                                                                \
   "Log file, opened anew at SIGHUP. Empty: standard error.")                                                      \

@@ -68,7 +68,7 @@ usage(FILE *to)
 	(void)fputs(usage_tail, to);
 }
 
-/* --- what was meant -------------------------------------------------------------------------------------------- */
+/* --- what was meant --------------------------------------------------------------------------------------------- */
 
 /* Letters inserted, missing or wrong between two short words. */
 static unsigned
@@ -133,7 +133,7 @@ command_find(int count, char **words)
 	return one;
 }
 
-/* --- the command line ------------------------------------------------------------------------------------------ */
+/* --- the command line ------------------------------------------------------------------------------------------- */
 
 static const struct option options[] = {
 	{ "socket", required_argument, NULL, 's' }, { "config", required_argument, NULL, 'c' },

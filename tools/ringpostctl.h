@@ -39,7 +39,7 @@ struct ctl {
 /* Says it on standard error, behind the program's name. */
 void say(const char *format, ...) PRINTF_LIKE(1, 2);
 
-/* --- ringpostctl_talk.c ---------------------------------------------------------------------------------------- */
+/* --- ringpostctl_talk.c ----------------------------------------------------------------------------------------- */
 
 /* One line of a reply but the last. */
 typedef void ctl_line(void *arg, const char *kind, const json_t *body);
@@ -47,14 +47,15 @@ typedef void ctl_line(void *arg, const char *kind, const json_t *body);
 /* CTL_DONE, or CTL_UNREACHABLE after saying why. */
 enum ctl_status ctl_connect(struct ctl *ctl);
 /*
- * Sends the request, whose reference it takes, and shows what comes: with --json as it is, else by line().  *end is the body of
- * the closing line, the caller's to drop; NULL unless CTL_DONE is returned.  Otherwise what is wrong has been said.
+ * Sends the request, whose reference it takes, and shows what comes: with --json as it is, else by line().  *end is
+ * the body of the closing line, the caller's to drop; NULL unless CTL_DONE is returned.  Otherwise what is wrong has
+ * been said.
  */
 enum ctl_status ctl_ask(struct ctl *ctl, json_t *request, ctl_line *line, void *arg, json_t **end);
 /* {"do": verb} with the filter and limit of the command line. */
 json_t *ctl_request(const struct ctl *ctl, const char *verb);
 
-/* --- ringpostctl_text.c ---------------------------------------------------------------------------------------- */
+/* --- ringpostctl_text.c ----------------------------------------------------------------------------------------- */
 
 int64_t	    number(const json_t *body, const char *key);	   /* 0 when it is not there */
 const char *text(const json_t *body, const char *key);	   /* "" when it is not there */
@@ -75,7 +76,7 @@ const char *plural(int64_t n);
 /* Text from outside, without what a terminal would obey. */
 void print_foreign(const char *utf8);
 
-/* --- commands -------------------------------------------------------------------------------------------------- */
+/* --- commands --------------------------------------------------------------------------------------------------- */
 
 enum ctl_status run_status(struct ctl *ctl);
 enum ctl_status run_destinations(struct ctl *ctl);

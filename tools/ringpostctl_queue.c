@@ -25,7 +25,7 @@ next_try(const struct ctl *ctl, const json_t *m, char buffer[static TEXT_MAX])
 	return buffer;
 }
 
-/* --- the list -------------------------------------------------------------------------------------------------- */
+/* --- the list --------------------------------------------------------------------------------------------------- */
 
 struct list {
 	struct ctl *ctl;
@@ -85,8 +85,8 @@ run_list(struct ctl *ctl)
 		if (matching == 0)
 			printf("%s\n", filtered ? "No message in the queue fits." : "The queue is empty.");
 		else if (shown < matching)
-			printf("%" PRId64 " of %" PRId64 " messages, the oldest; --limit N or --limit all shows more.\n",
-			       shown, matching);
+			printf("%" PRId64 " of %" PRId64
+			       " messages, the oldest; --limit N or --limit all shows more.\n", shown, matching);
 		else
 			printf("%" PRId64 " message%s.\n", shown, plural(shown));
 	}
@@ -94,7 +94,7 @@ run_list(struct ctl *ctl)
 	return status;
 }
 
-/* --- one message ----------------------------------------------------------------------------------------------- */
+/* --- one message ------------------------------------------------------------------------------------------------ */
 
 static void
 field(const char *name, const char *value)
@@ -139,8 +139,8 @@ print_recipient(const struct ctl *ctl, const json_t *r)
 
 	printf("\n");
 	print_foreign(text(r, "address"));
-	printf("\n    %s, %" PRId64 " attempt%s", strcmp(text(r, "state"), "in-hand") == 0 ? "in hand" : text(r, "state"),
-	       attempts, plural(attempts));
+	printf("\n    %s, %" PRId64 " attempt%s",
+	       strcmp(text(r, "state"), "in-hand") == 0 ? "in hand" : text(r, "state"), attempts, plural(attempts));
 	if (due && due > ctl->now_ms)
 		printf(", next %s, in %s", moment(due, when), duration(due - ctl->now_ms, rest));
 	else if (due)

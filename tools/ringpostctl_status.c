@@ -6,7 +6,7 @@
 
 enum { CORES_SHOWN = 6 }; /* more columns than that fit no terminal: only the sum is shown */
 
-/* --- status ---------------------------------------------------------------------------------------------------- */
+/* --- status ----------------------------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *key, *name;
@@ -119,7 +119,7 @@ run_status(struct ctl *ctl)
 	return status;
 }
 
-/* --- destinations ---------------------------------------------------------------------------------------------- */
+/* --- destinations ----------------------------------------------------------------------------------------------- */
 
 struct hops {
 	struct ctl *ctl;
@@ -169,7 +169,7 @@ run_destinations(struct ctl *ctl)
 	return status;
 }
 
-/* --- metrics, in the text format of Prometheus ----------------------------------------------------------------- */
+/* --- metrics, in the text format of Prometheus ------------------------------------------------------------------ */
 
 static void
 metric_line(void *arg, const char *kind, const json_t *m)

@@ -10,7 +10,7 @@
 
 enum { PROTOCOL = 1, HELLO_S = 10 };
 
-/* --- connecting ------------------------------------------------------------------------------------------------ */
+/* --- connecting ------------------------------------------------------------------------------------------------- */
 
 static enum ctl_status
 unreachable(const struct ctl *ctl, int error)
@@ -19,7 +19,8 @@ unreachable(const struct ctl *ctl, int error)
 
 	switch (error) {
 	case ENOENT:
-		cause = "; is ringpost running, and is this its socket?  A relative path begins at its working directory";
+		cause = "; is ringpost running, and is this its socket?  A relative path begins at its working "
+			"directory";
 		break;
 	case ECONNREFUSED:
 		cause = "; nobody listens there: ringpost has ended without taking its socket away";
@@ -84,7 +85,7 @@ next_line(struct ctl *ctl, const char **raw)
 		return NULL;
 	*raw = line;
 	errno = 0;
-	parsed = json_loadb(line, (size_t)len, 0, &error);
+	parsed = json_loadb(line, (size_t)len, JSON_ALLOW_NUL, &error);
 	if (!json_is_object(parsed)) {
 		json_decref(parsed);
 		errno = EPROTO;
@@ -130,7 +131,7 @@ ctl_connect(struct ctl *ctl)
 	return CTL_DONE;
 }
 
-/* --- asking ---------------------------------------------------------------------------------------------------- */
+/* --- asking ----------------------------------------------------------------------------------------------------- */
 
 json_t *
 ctl_request(const struct ctl *ctl, const char *verb)

@@ -2,8 +2,8 @@
 /*
  * The socket.  Its mode lets in only the user we run as, and root; whoever may connect may do all.
  *
- * Draining asks nothing of other cores: requests that are away come home by themselves, and all cores turn until we have
- * told that we are drained (mta/lifecycle.c).
+ * Draining asks nothing of other cores: requests that are away come home by themselves, and all cores turn until we
+ * have told that we are drained (mta/lifecycle.c).
  */
 #include "mta/admin/admin.h"
 
@@ -13,7 +13,7 @@
 
 enum { SOCKET_MODE = 0600 };
 
-/* --- the end ------------------------------------------------------------------------------------------------------- */
+/* --- the end ---------------------------------------------------------------------------------------------------- */
 
 static void
 see_whether_drained(struct reactor_hook *hook)
@@ -66,7 +66,7 @@ admin_free(struct admin *admin)
 	free(admin);
 }
 
-/* --- the beginning --------------------------------------------------------------------------------------------------- */
+/* --- the beginning ---------------------------------------------------------------------------------------------- */
 
 static void
 start_again(struct wheel_timer *timer)

@@ -34,7 +34,7 @@ struct admin {
 /* While draining: looks at the end of this turn whether all has ended.  Else nothing. */
 void admin_may_be_drained(struct admin *admin);
 
-/* --- connection.c ------------------------------------------------------------------------------------------------ */
+/* --- connection.c ----------------------------------------------------------------------------------------------- */
 
 #define CONNECTION_STATES(X)                                                                                          \
 	X(READING) /* for a request */                                                                                \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mta/admin/ask.h - one line of the control protocol, read into a structure.  Pure; docs/control.md describes the lines.
+ * mta/admin/ask.h - one line of the control protocol, read into a structure.  Pure; docs/control.md describes the
+ * lines.
  */
 #ifndef MTA_ADMIN_ASK_H
 #define MTA_ADMIN_ASK_H
@@ -47,8 +48,8 @@ struct ask {
 enum { ASK_WHY_MAX = 200 };
 
 /*
- * Reads a line without its end.  False: *why is a sentence for whoever wrote it, and nothing is to be freed.  Unknown keys
- * are errors: a filter that is misspelt must not mean everything.
+ * Reads a line without its end.  False: *why is a sentence for whoever wrote it, and nothing is to be freed.
+ * Unknown keys are errors: a filter that is misspelt must not mean everything.
  */
 bool MUST_CHECK ask_parse(struct span line, struct ask *out, char why[static ASK_WHY_MAX]);
 void		ask_fini(struct ask *ask);

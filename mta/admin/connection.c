@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A client asks one thing at a time; what it sends meanwhile waits in the stream, and with more than a line of that it is
- * read no further.
+ * A client asks one thing at a time; what it sends meanwhile waits in the stream, and with more than a line of that
+ * it is read no further.
  *
- * Lines go out a piece at a time, and the next piece, or the request's next step, waits until the kernel has taken the one
- * before.  A client that does not read stops its own request that way, costs what one step made, and is closed in the end.
+ * Lines go out a piece at a time, and the next piece, or the request's next step, waits until the kernel has taken
+ * the one before.  A client that does not read stops its own request that way, costs what one step made, and is
+ * closed in the end.
  *
  * The connection outlives its request: while that is away on another core, a closed connection waits for it.
  */
@@ -12,7 +13,7 @@
 
 #include "mta/admin/admin_internal.h"
 
-/* --- the end ------------------------------------------------------------------------------------------------------- */
+/* --- the end ---------------------------------------------------------------------------------------------------- */
 
 static void
 arm(struct connection *c, uint64_t ms)
@@ -81,7 +82,7 @@ too_late(struct wheel_timer *timer)
 	close_now(CONTAINER_OF(timer, struct connection, deadline));
 }
 
-/* --- lines out ------------------------------------------------------------------------------------------------------- */
+/* --- lines out -------------------------------------------------------------------------------------------------- */
 
 static void
 say_no_more(struct connection *c)
@@ -205,7 +206,7 @@ connection_came_home(struct connection *c)
 	start_telling(c);
 }
 
-/* --- lines in -------------------------------------------------------------------------------------------------------- */
+/* --- lines in --------------------------------------------------------------------------------------------------- */
 
 static void
 take_line(struct connection *c, struct span line)
@@ -263,7 +264,7 @@ ended(struct stream *s, int result)
 
 static const struct stream_handlers handlers = { .read = came, .ended = ended, .sent = sent, .closed = closed };
 
-/* --- the beginning --------------------------------------------------------------------------------------------------- */
+/* --- the beginning ---------------------------------------------------------------------------------------------- */
 
 static void
 greet(struct connection *c)

@@ -20,7 +20,7 @@ filter_set_state(struct filter *f, struct span word)
 	return false;
 }
 
-/* --- domains --------------------------------------------------------------------------------------------------- */
+/* --- domains ---------------------------------------------------------------------------------------------------- */
 
 static struct span
 domain_of(struct span mailbox)
@@ -123,7 +123,7 @@ filter_set_from(struct filter *f, struct span text)
 	return true;
 }
 
-/* --- messages -------------------------------------------------------------------------------------------------- */
+/* --- messages --------------------------------------------------------------------------------------------------- */
 
 static bool
 has_recipient(const struct queue_message *m, enum queue_state state)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mta/admin/reply.h - lines of JSON on their way to a client, in a buffer that grows.  Without memory the buffer is marked,
- * and what is in it must not be sent: the client is told, instead of being shown half of something.
+ * mta/admin/reply.h - lines of JSON on their way to a client, in a buffer that grows.  Without memory the buffer is
+ * marked, and what is in it must not be sent: the client is told, instead of being shown half of something.
  */
 #ifndef MTA_ADMIN_REPLY_H
 #define MTA_ADMIN_REPLY_H

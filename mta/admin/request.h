@@ -2,12 +2,14 @@
 /*
  * mta/admin/request.h - one request of a client, on its way from core to core.
  *
- * It begins on core 0 (home), where the connection is.  A request that needs what another core has is posted there, does a
- * bounded piece of work, and is posted home with the lines that came of it.  At home the lines go to the client, and only when
- * he has taken them does the next step begin.  So whatever is asked, a core is never busy with it for long, memory is
- * bounded by a step, and a client that is gone or a process that ends is noticed between two steps.
+ * It begins on core 0 (home), where the connection is.  A request that needs what another core has is posted there,
+ * does a bounded piece of work, and is posted home with the lines that came of it.  At home the lines go to the
+ * client, and only when he has taken them does the next step begin.  So whatever is asked, a core is never busy with
+ * it for long, memory is bounded by a step, and a client that is gone or a process that ends is noticed between two
+ * steps.
  *
- *	home: next() -> request_visit() ..> there: work() ... request_return() ..> home: lines sent -> next() ... request_end()
+ *	home:  next() -> request_visit()		      lines sent, next() ... request_end()
+ *	there:			       ..> work() ... request_return() ..>
  *
  * A request belongs to one core at a time, with all that hangs on it; only home touches `connection`.
  */
@@ -25,7 +27,7 @@ struct verb {
 	size_t state_octets; /* of request->state */
 	void (*next)(struct request *r); /* home: the first step, and each further one */
 	void (*work)(struct request *r, struct mta_core *here); /* there; must lead to one request_return() */
-	void (*let_go)(struct request *r); /* home, while it waits for something that is no core: wait no more.  Or NULL */
+	void (*let_go)(struct request *r); /* home, waiting for something that is no core: wait no more.  Or NULL */
 	void (*fini)(struct request *r);   /* home; or NULL */
 };
 

@@ -84,7 +84,7 @@ row_message(const struct queue_message *m, const struct envelope *e, unsigned co
 	return row;
 }
 
-/* --- one message in full --------------------------------------------------------------------------------------------- */
+/* --- one message in full ---------------------------------------------------------------------------------------- */
 
 struct word {
 	unsigned    bit;

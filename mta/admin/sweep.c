@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where the index knows enough, messages are taken while it is walked.  Else a walk collects ids, and their envelopes are read
- * ADMIN_WINDOW at a time; ids and not messages, because a message may be gone by the time its turn comes.
+ * Where the index knows enough, messages are taken while it is walked.  Else a walk collects ids, and their
+ * envelopes are read ADMIN_WINDOW at a time; ids and not messages, because a message may be gone by the time its
+ * turn comes.
  */
 #include "mta/admin/sweep.h"
 
@@ -51,7 +52,7 @@ sweep_name(struct sweep *s, struct id id)
 	return true;
 }
 
-/* --- the index ------------------------------------------------------------------------------------------------------- */
+/* --- the index -------------------------------------------------------------------------------------------------- */
 
 static bool
 visit(void *arg, struct queue_message *m)
@@ -87,7 +88,7 @@ walk(struct sweep *s)
 	}
 }
 
-/* --- envelopes ------------------------------------------------------------------------------------------------------- */
+/* --- envelopes -------------------------------------------------------------------------------------------------- */
 
 static void
 judge(struct sweep *s, struct sweep_look *l)

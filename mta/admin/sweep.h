@@ -2,8 +2,9 @@
 /*
  * mta/admin/sweep.h - messages of one shard, a few at a time: those that are named, or all that fit a filter.
  *
- * A sweep is part of a request and works while that visits the shard's core.  One sweep_step() looks at a bounded part of the
- * index or reads a bounded number of envelopes; then done() runs and the request goes home.  It goes on at the next visit.
+ * A sweep is part of a request and works while that visits the shard's core.  One sweep_step() looks at a bounded
+ * part of the index or reads a bounded number of envelopes; then done() runs and the request goes home.  It goes on
+ * at the next visit.
  */
 #ifndef MTA_ADMIN_SWEEP_H
 #define MTA_ADMIN_SWEEP_H
@@ -30,8 +31,8 @@ struct sweep {
 	bool		     wants_envelope; /* also when the filter does not */
 	bool		     named;	     /* only what sweep_name() gave; else the whole shard */
 	unsigned	     places;	     /* of the index for one step; a multiple of SWEEP_SLICE */
-	/* One message that fits; envelope is NULL when it was not asked for, or cannot be read and the filter does not ask
-	 * for it.  Valid for the call. */
+	/* One message that fits; envelope is NULL when it was not asked for, or cannot be read and the filter does
+	 * not ask for it.  Valid for the call. */
 	void (*take)(struct sweep *s, struct queue_message *m, const struct envelope *e);
 	/* A step has ended: sweep_over() or not. */
 	void (*done)(struct sweep *s, struct mta_core *here);

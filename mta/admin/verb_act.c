@@ -2,9 +2,9 @@
 /*
  * retry, hold, release, delete: of messages that are named, or of all that fit a filter.
  *
- * A step acts on at most ADMIN_WINDOW messages, or what a slice of the index holds, and is over when the disk has it; so what a
- * client has been told of stays done.  An act is on the whole message, whichever of its recipients the filter fits.  Each is
- * in the log, with the user who asked for it.
+ * A step acts on at most ADMIN_WINDOW messages, or what a slice of the index holds, and is over when the disk has
+ * it; so what a client has been told of stays done.  An act is on the whole message, whichever of its recipients the
+ * filter fits.  Each is in the log, with the user who asked for it.
  */
 #include <errno.h>
 
@@ -35,7 +35,7 @@ static const struct {
 	[ASK_DELETE] = { QUEUE_DELETE, "deleted" },
 };
 
-/* --- there ----------------------------------------------------------------------------------------------------------- */
+/* --- there ------------------------------------------------------------------------------------------------------ */
 
 static void
 one_less(struct act_state *s)
@@ -120,7 +120,7 @@ act_work(struct request *r, struct mta_core *here)
 	sweep_step(&s->sweep, here);
 }
 
-/* --- home ------------------------------------------------------------------------------------------------------------ */
+/* --- home ------------------------------------------------------------------------------------------------------- */
 
 static bool
 begin(struct request *r, struct act_state *s)

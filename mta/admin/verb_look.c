@@ -4,7 +4,7 @@
 #include "mta/lifecycle.h"
 #include "mta/outbound/outbound.h"
 
-/* --- destinations ---------------------------------------------------------------------------------------------------- */
+/* --- destinations ----------------------------------------------------------------------------------------------- */
 
 struct next_hop {
 	uint64_t weight; /* what an operator wants to see first: down, then with most mail */
@@ -115,10 +115,10 @@ const struct verb verb_destinations = {
 	.fini = destinations_fini,
 };
 
-/* --- reload ---------------------------------------------------------------------------------------------------------- */
+/* --- reload ----------------------------------------------------------------------------------------------------- */
 
-/* Between the request and the thread that reads files, which does not answer any more once the process ends: so either may
- * go without the other. */
+/* Between the request and the thread that reads files, which does not answer any more once the process ends: so
+ * either may go without the other. */
 struct waiting {
 	struct request *request; /* NULL: nobody waits */
 };

@@ -2,8 +2,9 @@
 /*
  * show: one message with all its recipients and the last words about each.
  *
- * The cores are asked one by one until one has it.  Each visit reads the envelope (from memory, mostly) and the last words of at
- * most ADMIN_RECIPIENTS recipients, one after the other.  The message may come to its end between any two of these.
+ * The cores are asked one by one until one has it.  Each visit reads the envelope (from memory, mostly) and the last
+ * words of at most ADMIN_RECIPIENTS recipients, one after the other.  The message may come to its end between any
+ * two of these.
  */
 #include <errno.h>
 
@@ -31,7 +32,7 @@ leave(struct show_state *s)
 	request_return(s->request, s->here);
 }
 
-/* --- there ----------------------------------------------------------------------------------------------------------- */
+/* --- there ------------------------------------------------------------------------------------------------------ */
 
 static void
 next_recipient(struct show_state *s)
@@ -114,7 +115,7 @@ show_work(struct request *r, struct mta_core *here)
 		queue_load(here->queue, m, &s->load);
 }
 
-/* --- home ------------------------------------------------------------------------------------------------------------ */
+/* --- home ------------------------------------------------------------------------------------------------------- */
 
 static void
 show_next(struct request *r)
@@ -134,7 +135,8 @@ show_next(struct request *r)
 	} else if (r->at + 1 < r->mta->core_count) {
 		request_visit(r, r->at + 1);
 	} else {
-		request_fail(r, "unknown", "no such message in the queue; what was delivered, reported or deleted is gone");
+		request_fail(r, "unknown",
+			     "no such message in the queue; what was delivered, reported or deleted is gone");
 	}
 }
 

@@ -4,7 +4,7 @@
 
 #include "mta/admin/admin_internal.h"
 
-/* --- counters -------------------------------------------------------------------------------------------------------- */
+/* --- counters --------------------------------------------------------------------------------------------------- */
 
 /* Any core may read another's counters (core/counter.h), and no core closes before the control socket has. */
 static const struct counter_group *
@@ -67,7 +67,7 @@ metrics_next(struct request *r)
 
 const struct verb verb_metrics = { .next = metrics_next };
 
-/* --- status ---------------------------------------------------------------------------------------------------------- */
+/* --- status ----------------------------------------------------------------------------------------------------- */
 
 /* Numbers that make sense added up, by their key. */
 #define STATUS_NUMBERS(X)                                                                                             \
