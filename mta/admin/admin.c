@@ -13,6 +13,8 @@
 
 enum { SOCKET_MODE = 0600 };
 
+static COUNTER_TABLE(admin_counter_rows, ADMIN_COUNTERS);
+
 /* --- the end ---------------------------------------------------------------------------------------------------- */
 
 static void
@@ -62,6 +64,7 @@ admin_free(struct admin *admin)
 		return;
 	INVARIANT(list_empty(&admin->connections) && io_op_idle(&admin->accept) && io_op_idle(&admin->unlink));
 	reactor_hook_cancel(&admin->ending);
+	list_remove(&admin->group.node);
 	io_close(admin->reactor->io, admin->listener);
 	free(admin);
 }
@@ -134,6 +137,9 @@ admin_open(struct mta_core *core, const char **why)
 	}
 	admin->listener = result;
 	seed_hashes(core->reactor.io);
+	admin->group = (struct counter_group){ .rows = admin_counter_rows, .values = admin->values,
+					       .count = ADMIN_COUNTER_COUNT };
+	reactor_add_counters(&core->reactor, &admin->group);
 	core->admin = admin;
 	io_accept(core->reactor.io, &admin->accept, admin->listener);
 	return 0;

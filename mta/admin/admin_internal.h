@@ -14,12 +14,15 @@
 
 #include "core/stream.h"
 #include "mta/admin/admin.h"
+#include "mta/admin/counters.h"
 #include "mta/admin/limits.h"
 #include "mta/admin/request.h"
 
 struct admin {
 	struct mta_core	   *core;
 	struct reactor	   *reactor;
+	struct counter_group group;
+	counter_value	    values[ADMIN_COUNTER_COUNT];
 	int		    listener;
 	struct io_op	    accept, unlink;
 	struct wheel_timer  again;
@@ -30,6 +33,12 @@ struct admin {
 	void (*drained)(struct mta_core *core);
 	char		    path[108];
 };
+
+static inline void
+admin_count(struct admin *admin, enum admin_counter c)
+{
+	counter_add(&admin->values[c], 1);
+}
 
 /* While draining: looks at the end of this turn whether all has ended.  Else nothing. */
 void admin_may_be_drained(struct admin *admin);

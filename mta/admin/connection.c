@@ -31,6 +31,7 @@ try_to_free(struct connection *c)
 	wheel_disarm(&admin->reactor->wheel, &c->deadline);
 	list_remove(&c->node);
 	admin->connection_count--;
+	counter_set(&admin->values[ADMIN_COUNT_CONNECTIONS], admin->connection_count);
 	reply_reset(&c->out);
 	free(c);
 	admin_may_be_drained(admin);
@@ -79,7 +80,11 @@ closed(struct stream *s)
 static void
 too_late(struct wheel_timer *timer)
 {
-	close_now(CONTAINER_OF(timer, struct connection, deadline));
+	struct connection *c = CONTAINER_OF(timer, struct connection, deadline);
+
+	if (c->state != CONNECTION_LAST)
+		admin_count(c->admin, ADMIN_COUNT_TOO_LATE);
+	close_now(c);
 }
 
 /* --- lines out -------------------------------------------------------------------------------------------------- */
@@ -216,6 +221,7 @@ take_line(struct connection *c, struct span line)
 	if (line.len == 0)
 		return;
 	c->request = request_new(c->admin->core->mta, c, line, &c->out);
+	admin_count(c->admin, c->request ? ADMIN_COUNT_REQUESTS : ADMIN_COUNT_BAD);
 	if (c->request == NULL)
 		start_telling(c);
 	else
@@ -233,6 +239,7 @@ came(struct stream *s, struct span bytes)
 		size_t	    end = span_find(rest, '\n');
 
 		if (end >= ADMIN_LINE_MAX) {
+			admin_count(c->admin, ADMIN_COUNT_BAD);
 			last_words(c, "too-long", "a request has at most 65536 octets");
 			break;
 		}
@@ -278,9 +285,12 @@ void
 connection_open(struct admin *admin, int fd)
 {
 	struct connection *c;
+	bool		   room = admin->connection_count < ADMIN_CONNECTIONS_MAX + ADMIN_REFUSALS_MAX;
 
-	if (admin->draining || admin->connection_count >= ADMIN_CONNECTIONS_MAX + ADMIN_REFUSALS_MAX ||
-	    (c = calloc(1, sizeof(*c))) == NULL) {
+	c = room && !admin->draining ? calloc(1, sizeof(*c)) : NULL;
+	if (c == NULL) {
+		if (!room)
+			admin_count(admin, ADMIN_COUNT_REFUSED);
 		io_close(admin->reactor->io, fd);
 		return;
 	}
@@ -290,10 +300,13 @@ connection_open(struct admin *admin, int fd)
 	list_append(&admin->connections, &c->node);
 	wheel_timer_init(&c->deadline, too_late);
 	stream_open(&c->stream, admin->reactor, fd, &handlers);
-	if (admin->connection_count++ < ADMIN_CONNECTIONS_MAX) {
+	admin->connection_count++;
+	counter_set(&admin->values[ADMIN_COUNT_CONNECTIONS], admin->connection_count);
+	if (admin->connection_count <= ADMIN_CONNECTIONS_MAX) {
 		greet(c);
 		return;
 	}
+	admin_count(admin, ADMIN_COUNT_REFUSED);
 	last_words(c, "busy", "too many connections to the control socket");
 }
 

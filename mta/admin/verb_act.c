@@ -15,7 +15,8 @@
 struct act_state {
 	struct sweep sweep;
 	bool	    *found; /* of the ids that were named, NULL when none were */
-	unsigned     visits;
+	unsigned     visits;  /* cores */
+	bool	     arrived; /* at this one, before */
 	uint64_t     done, failed;
 	unsigned     waiting; /* acts the disk does not have yet */
 };
@@ -114,8 +115,9 @@ act_work(struct request *r, struct mta_core *here)
 		request_return(r, here);
 		return;
 	}
-	if (r->ask.verb == ASK_RETRY)
+	if (r->ask.verb == ASK_RETRY && !s->arrived)
 		outbound_end_pauses(here->outbound);
+	s->arrived = true;
 	s->waiting = 1; /* the step's own */
 	sweep_step(&s->sweep, here);
 }
@@ -140,6 +142,7 @@ static bool
 next_core(struct request *r, struct act_state *s)
 {
 	sweep_reset(&s->sweep);
+	s->arrived = false;
 	for (unsigned i = 0; i < r->ask.id_count; i++)
 		if (!s->found[i] && !sweep_name(&s->sweep, r->ask.ids[i]))
 			return false;
