@@ -66,6 +66,7 @@ struct connection {
 	int64_t		      user; /* uid, or -1 */
 	struct wheel_timer    deadline;
 	struct request	     *request; /* in hand, or NULL */
+	bool		      travels; /* the request: it is another core's, perhaps, and not to be looked at */
 	struct reply	      out;     /* lines the stream does not have yet, from `told` on */
 	size_t		      told;
 	bool		      peer_ended; /* asks nothing more, still listens */
@@ -74,7 +75,9 @@ struct connection {
 
 /* Takes over fd. */
 void connection_open(struct admin *admin, int fd);
-/* A request has come home, ended or with lines or for its next step. */
+/* Its request goes to a core. */
+void connection_left_home(struct connection *c);
+/* Its request is at home again, ended or with lines or for its next step. */
 void connection_came_home(struct connection *c);
 /* The process ends. */
 void connection_drain(struct connection *c);

@@ -44,26 +44,17 @@ drop_request(struct connection *c)
 	c->request = NULL;
 }
 
-/* Is its request where we cannot free it?  One that waits at home need not wait any longer. */
-static bool
-away(struct connection *c)
-{
-	if (c->state != CONNECTION_AWAY)
-		return false;
-	if (c->request->verb->let_go == NULL)
-		return true;
-	c->request->verb->let_go(c->request);
-	return false;
-}
-
 static void
 close_now(struct connection *c)
 {
 	if (c->state == CONNECTION_CLOSING)
 		return;
 	wheel_disarm(&c->admin->reactor->wheel, &c->deadline);
-	if (c->request && !away(c))
+	if (c->request && !c->travels) {
+		if (c->state == CONNECTION_AWAY)
+			c->request->verb->let_go(c->request);
 		drop_request(c);
+	}
 	c->state = CONNECTION_CLOSING;
 	stream_close(&c->stream);
 }
@@ -128,7 +119,7 @@ step(struct connection *c)
 	wheel_disarm(&c->admin->reactor->wheel, &c->deadline);
 	c->request->verb->next(c->request);
 	/* Ended without going anywhere. */
-	if (c->state == CONNECTION_AWAY && c->request->ended)
+	if (!c->travels && c->request->ended)
 		connection_came_home(c);
 }
 
@@ -190,10 +181,17 @@ start_telling(struct connection *c)
 }
 
 void
+connection_left_home(struct connection *c)
+{
+	c->travels = true;
+}
+
+void
 connection_came_home(struct connection *c)
 {
 	struct request *r = c->request;
 
+	c->travels = false;
 	if (c->state == CONNECTION_CLOSING) {
 		drop_request(c);
 		try_to_free(c);
@@ -319,10 +317,10 @@ connection_drain(struct connection *c)
 		break;
 	case CONNECTION_AWAY:
 		/* It comes home by itself, unless it waits for something that will not come any more. */
-		if (c->request->verb->let_go) {
-			c->request->verb->let_go(c->request);
-			connection_came_home(c);
-		}
+		if (c->travels)
+			break;
+		c->request->verb->let_go(c->request);
+		connection_came_home(c);
 		break;
 	case CONNECTION_TELLING:
 		/* What it reads now it gets; the rest would take longer than we live. */

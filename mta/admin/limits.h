@@ -16,7 +16,8 @@ enum {
 
 	ADMIN_PLACES = 4096, /* of a shard's index looked at in one turn */
 	ADMIN_ACT_PLACES = 1024, /* the same when each message found is acted on, and logged */
-	ADMIN_WINDOW = 16,   /* messages read from disk or acted on at a time, and in one turn */
+	ADMIN_WINDOW = 16,   /* messages read from disk at a time */
+	ADMIN_ACTS = 512,    /* messages read and acted on before the disk is waited for */
 	ADMIN_RECIPIENTS = 64, /* of one message told in one visit to its core */
 	ADMIN_SAMPLE = 5,    /* recipients named in a line of a listing */
 

@@ -77,6 +77,7 @@ request_visit(struct request *r, unsigned core)
 {
 	INVARIANT(core < r->mta->core_count);
 	r->at = core;
+	connection_left_home(r->connection);
 	io_post_init(&r->post, arrived);
 	io_post_to(r->mta->cores[0].reactor.io, core, &r->post);
 }

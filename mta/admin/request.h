@@ -27,7 +27,7 @@ struct verb {
 	size_t state_octets; /* of request->state */
 	void (*next)(struct request *r); /* home: the first step, and each further one */
 	void (*work)(struct request *r, struct mta_core *here); /* there; must lead to one request_return() */
-	void (*let_go)(struct request *r); /* home, waiting for something that is no core: wait no more.  Or NULL */
+	void (*let_go)(struct request *r); /* home: do not wait any more.  NULL when it only ever waits for cores */
 	void (*fini)(struct request *r);   /* home; or NULL */
 };
 

@@ -76,17 +76,18 @@ walk(struct sweep *s)
 
 	if (s->named)
 		return;
-	if (s->next) { /* fewer than a window */
-		s->id_count -= s->next;
+	/* What is left is fewer than a window, or the end of many. */
+	s->id_count -= s->next;
+	if (s->id_count && s->next)
 		memmove(s->ids, s->ids + s->next, s->id_count * sizeof(*s->ids));
-		s->next = 0;
-	}
-	for (unsigned places = 0; places < s->places && !s->walked; places += slice) {
-		if (s->id_count - s->next >= ADMIN_WINDOW)
-			return;
+	s->next = 0;
+	while (s->places_left && !s->walked && s->id_count < ADMIN_WINDOW) {
+		s->places_left -= slice;
 		s->walked = !queue_walk(s->here->queue, &s->cursor, slice, visit, s);
 	}
 }
+
+static void go_on(struct sweep *s);
 
 /* --- envelopes -------------------------------------------------------------------------------------------------- */
 
@@ -112,7 +113,11 @@ all_looked(struct sweep *s)
 {
 	for (unsigned i = 0; i < s->look_count; i++)
 		judge(s, &s->looks[i]);
-	s->done(s, s->here);
+	s->messages_left -= ADMIN_WINDOW;
+	if (s->messages_left && !s->request->ended && (s->next < s->id_count || (!s->walked && s->places_left)))
+		go_on(s);
+	else
+		s->done(s, s->here);
 }
 
 static void
@@ -154,10 +159,19 @@ look(struct sweep *s)
 		all_looked(s);
 }
 
+/* Calls itself through look() at most messages / ADMIN_WINDOW times. */
+static void
+go_on(struct sweep *s)
+{
+	walk(s);
+	look(s);
+}
+
 void
 sweep_step(struct sweep *s, struct mta_core *here)
 {
 	s->here = here;
-	walk(s);
-	look(s);
+	s->places_left = s->places;
+	s->messages_left = s->messages;
+	go_on(s);
 }

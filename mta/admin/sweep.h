@@ -31,6 +31,8 @@ struct sweep {
 	bool		     wants_envelope; /* also when the filter does not */
 	bool		     named;	     /* only what sweep_name() gave; else the whole shard */
 	unsigned	     places;	     /* of the index for one step; a multiple of SWEEP_SLICE */
+	unsigned	     messages;	     /* for one step, a multiple of ADMIN_WINDOW; not counting those that the
+					      * index alone decides on */
 	/* One message that fits; envelope is NULL when it was not asked for, or cannot be read and the filter does
 	 * not ask for it.  Valid for the call. */
 	void (*take)(struct sweep *s, struct queue_message *m, const struct envelope *e);
@@ -43,6 +45,7 @@ struct sweep {
 	bool		  walked;
 	struct id	 *ids; /* to be looked at, from next on */
 	size_t		  id_count, id_cap, next;
+	unsigned	  places_left, messages_left; /* of this step */
 	unsigned	  look_count, looking;
 	struct sweep_look looks[ADMIN_WINDOW];
 };

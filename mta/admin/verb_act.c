@@ -2,9 +2,9 @@
 /*
  * retry, hold, release, delete: of messages that are named, or of all that fit a filter.
  *
- * A step acts on at most ADMIN_WINDOW messages, or what a slice of the index holds, and is over when the disk has
- * it; so what a client has been told of stays done.  An act is on the whole message, whichever of its recipients the
- * filter fits.  Each is in the log, with the user who asked for it.
+ * A step acts on some hundreds of messages and is over when the disk has it; so what a client has been told of stays
+ * done, and waiting for the disk costs little of a long sweep.  An act is on the whole message, whichever of its
+ * recipients the filter fits.  Each is in the log, with the user who asked for it.
  */
 #include <errno.h>
 
@@ -132,6 +132,7 @@ begin(struct request *r, struct act_state *s)
 	s->sweep.done = step_done;
 	s->sweep.filter = &r->ask.filter;
 	s->sweep.places = ADMIN_ACT_PLACES;
+	s->sweep.messages = ADMIN_ACTS;
 	s->sweep.named = r->ask.id_count > 0;
 	if (s->sweep.named)
 		s->found = calloc(r->ask.id_count, sizeof(*s->found));

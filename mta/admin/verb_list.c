@@ -192,12 +192,14 @@ finish(struct request *r, struct list_state *s)
 static void
 read_next(struct request *r, struct list_state *s)
 {
-	while (!r->ended && !read_window(r, s)) {
-		tell_window(r, s);
-		if (s->window == s->count && !r->ended)
-			finish(r, s);
+	while (!read_window(r, s)) {
 		if (r->ended)
 			return;
+		tell_window(r, s);
+		if (s->window == s->count) {
+			finish(r, s);
+			return;
+		}
 	}
 }
 
@@ -212,6 +214,7 @@ list_next(struct request *r)
 		s->sweep.done = step_done;
 		s->sweep.filter = &r->ask.filter;
 		s->sweep.places = ADMIN_PLACES;
+		s->sweep.messages = ADMIN_WINDOW;
 		s->sweep.wants_envelope = r->ask.limit == 0;
 	}
 	if (s->reading) {
