@@ -458,6 +458,12 @@ stream_unsent(const struct stream *s)
 	return s->out ? s->out->unsent : 0;
 }
 
+bool
+stream_is_broken(const struct stream *s)
+{
+	return s->out && s->out->error;
+}
+
 /* --- ending ---------------------------------------------------------------------------------------- */
 
 void

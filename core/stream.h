@@ -73,6 +73,8 @@ int stream_write(struct stream *s, struct span bytes);
 int stream_write_borrowed(struct stream *s, struct span bytes);
 /* Octets written and not yet taken by the kernel. */
 size_t stream_unsent(const struct stream *s);
+/* Writing has failed: what is unsent stays so, and nothing more can be written. */
+bool stream_is_broken(const struct stream *s);
 
 void stream_pause(struct stream *s);
 /* Shows kept bytes again, at the end of this turn and not from inside this call. */
