@@ -69,7 +69,8 @@ struct connection {
 	bool		      travels; /* the request: it is another core's, perhaps, and not to be looked at */
 	struct reply	      out;     /* lines the stream does not have yet, from `told` on */
 	size_t		      told;
-	bool		      peer_ended; /* asks nothing more, still listens */
+	uint32_t	      unread_ms;  /* so long it has not taken what the stream has */
+	bool		      peer_ended; /* LAST: it will hang up when it has heard all */
 	bool		      closed;	  /* the stream is; waits for its request */
 };
 

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A client asks one thing at a time; what it sends meanwhile waits in the stream, and with more than a line of that
- * it is read no further.
+ * A client is heard until it has asked something; what it sends meanwhile waits in the stream, or with the client.
  *
  * Lines go out a piece at a time, and the next piece, or the request's next step, waits until the kernel has taken
  * the one before.  A client that does not read stops its own request that way, costs what one step made, and is
- * closed in the end.
+ * closed in the end.  One that is gone is noticed by the writing, for which we look now and then.
  *
  * The connection outlives its request: while that is away on another core, a closed connection waits for it.
  */
-#include <errno.h>
-
 #include "mta/admin/admin_internal.h"
 
 /* --- the end ---------------------------------------------------------------------------------------------------- */
@@ -73,8 +70,16 @@ too_late(struct wheel_timer *timer)
 {
 	struct connection *c = CONTAINER_OF(timer, struct connection, deadline);
 
-	if (c->state != CONNECTION_LAST)
+	if (c->state == CONNECTION_TELLING && !stream_is_broken(&c->stream)) {
+		c->unread_ms += ADMIN_LOOK_MS;
+		if (c->unread_ms < ADMIN_UNREAD_MS && !c->admin->draining) {
+			arm(c, ADMIN_LOOK_MS);
+			return;
+		}
 		admin_count(c->admin, ADMIN_COUNT_TOO_LATE);
+	} else if (c->state == CONNECTION_READING) {
+		admin_count(c->admin, ADMIN_COUNT_TOO_LATE);
+	}
 	close_now(c);
 }
 
@@ -85,9 +90,8 @@ say_no_more(struct connection *c)
 {
 	c->state = CONNECTION_LAST;
 	stream_finish(&c->stream);
+	stream_resume(&c->stream); /* to hear its end */
 	arm(c, ADMIN_LINGER_MS);
-	if (c->peer_ended && stream_unsent(&c->stream) == 0)
-		close_now(c);
 }
 
 static void
@@ -101,14 +105,8 @@ last_words(struct connection *c, const char *code, const char *why)
 static void
 read_on(struct connection *c)
 {
-	if (c->peer_ended && c->stream.held_len == 0) {
-		close_now(c);
-		return;
-	}
 	c->state = CONNECTION_READING;
 	arm(c, ADMIN_IDLE_MS);
-	/* What was kept is shown again. */
-	stream_pause(&c->stream);
 	stream_resume(&c->stream);
 }
 
@@ -157,7 +155,8 @@ tell(struct connection *c)
 	}
 	rest = span_first(rest, ADMIN_SEND_OCTETS);
 	c->told += rest.len;
-	arm(c, ADMIN_UNREAD_MS);
+	c->unread_ms = 0;
+	arm(c, ADMIN_LOOK_MS);
 	if (stream_write(&c->stream, rest) < 0)
 		close_now(c);
 }
@@ -218,6 +217,7 @@ take_line(struct connection *c, struct span line)
 		line.len--;
 	if (line.len == 0)
 		return;
+	stream_pause(&c->stream);
 	c->request = request_new(c->admin->core->mta, c, line, &c->out);
 	admin_count(c->admin, c->request ? ADMIN_COUNT_REQUESTS : ADMIN_COUNT_BAD);
 	if (c->request == NULL)
@@ -246,13 +246,7 @@ came(struct stream *s, struct span bytes)
 		used += end + 1;
 		take_line(c, span_first(rest, end));
 	}
-	if (c->state == CONNECTION_READING && c->peer_ended)
-		close_now(c); /* in the middle of a line */
-	if (c->state == CONNECTION_LAST || c->state == CONNECTION_CLOSING)
-		return bytes.len;
-	if (c->state != CONNECTION_READING && bytes.len - used >= ADMIN_LINE_MAX)
-		stream_pause(s);
-	return used;
+	return c->state == CONNECTION_LAST ? bytes.len : used;
 }
 
 static void
@@ -260,10 +254,9 @@ ended(struct stream *s, int result)
 {
 	struct connection *c = CONTAINER_OF(s, struct connection, stream);
 
+	/* Who has only finished asking gets his answer: this is not told while reading is paused for it. */
 	c->peer_ended = true;
-	/* Who has only finished asking gets his answer. */
-	if (result < 0 || c->state == CONNECTION_READING ||
-	    (c->state == CONNECTION_LAST && stream_unsent(&c->stream) == 0))
+	if (result < 0 || c->state != CONNECTION_LAST || stream_unsent(s) == 0)
 		close_now(c);
 }
 
@@ -298,6 +291,7 @@ connection_open(struct admin *admin, int fd)
 	list_append(&admin->connections, &c->node);
 	wheel_timer_init(&c->deadline, too_late);
 	stream_open(&c->stream, admin->reactor, fd, &handlers);
+	stream_pause(&c->stream); /* until it is greeted */
 	admin->connection_count++;
 	counter_set(&admin->values[ADMIN_COUNT_CONNECTIONS], admin->connection_count);
 	if (admin->connection_count <= ADMIN_CONNECTIONS_MAX) {

@@ -23,6 +23,7 @@ enum {
 
 	ADMIN_IDLE_MS = 60 * 1000,  /* a client that asks nothing; then closed */
 	ADMIN_UNREAD_MS = 30 * 1000, /* a client that does not read what it asked for; then closed */
+	ADMIN_LOOK_MS = 1000,	    /* between two looks whether a client that is being told something is still there */
 	ADMIN_LINGER_MS = 2000,	    /* after our last words the client may take so long to hang up */
 	ADMIN_REST_MS = 500,	    /* accepting rests so long after the process ran out of descriptors or memory */
 };

@@ -6,8 +6,6 @@
  * done, and waiting for the disk costs little of a long sweep.  An act is on the whole message, whichever of its
  * recipients the filter fits.  Each is in the log, with the user who asked for it.
  */
-#include <errno.h>
-
 #include "mta/admin/admin_internal.h"
 #include "mta/admin/sweep.h"
 #include "mta/outbound/outbound.h"
