@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mta/admin/limits.h - the edges of the control socket, each with its unit and what happens at it.
+ * mta/admin/limits.h - the edges of the control socket, each with its unit and what happens at it.  Together they keep
+ * what one connection may take at some 2 MiB.
  */
 #ifndef MTA_ADMIN_LIMITS_H
 #define MTA_ADMIN_LIMITS_H
@@ -12,6 +13,7 @@ enum {
 	ADMIN_IDS_MAX = 2000,	      /* of one request; beyond: error "bad-request" */
 	ADMIN_LIST_DEFAULT = 100,     /* messages or next hops listed when the request names no limit */
 	ADMIN_LIST_MAX = 10000,	      /* greatest limit of a listing in order; beyond: error "bad-request" */
+	ADMIN_HOPS_MAX = 1000,	      /* next hops listed, whatever the limit: they are all kept until the last is known */
 	ADMIN_SEND_OCTETS = 64 * 1024, /* handed to the stream at a time; more waits until the client has read */
 
 	ADMIN_PLACES = 4096, /* of a shard's index looked at in one turn */

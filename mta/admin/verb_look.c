@@ -16,7 +16,7 @@ struct look_state {
 	unsigned	 core, visits;
 	uint64_t	 matching;
 	struct next_hop *hops; /* the heaviest so far, heaviest first */
-	size_t		 count, cap;
+	size_t		 count, cap, limit;
 };
 
 static json_t *
@@ -29,19 +29,15 @@ row_of(const struct outbound_destination_status *d, unsigned core)
 }
 
 static bool
-make_room(struct look_state *s, size_t limit)
+make_room(struct look_state *s)
 {
-	size_t		 cap = s->cap ? s->cap * 2 : 64;
+	size_t		 cap = MIN_OF(s->cap ? s->cap * 2 : 64, s->limit);
 	struct next_hop *grown;
 
+	if (s->count == s->limit)
+		json_decref(s->hops[--s->count].row);
 	if (s->count < s->cap)
 		return true;
-	if (limit && s->count == limit) {
-		json_decref(s->hops[--s->count].row);
-		return true;
-	}
-	if (limit)
-		cap = MIN_OF(cap, limit);
 	grown = realloc(s->hops, cap * sizeof(*grown));
 	if (grown == NULL)
 		return false;
@@ -55,18 +51,17 @@ show(void *arg, const struct outbound_destination_status *d)
 {
 	struct look_state *s = arg;
 	struct next_hop	   one = { .weight = (uint64_t)(d->down_until_ms != 0) << 32 | (d->waiting + d->in_flight) };
-	size_t		   limit = s->request->ask.limit, at;
+	size_t		   at;
 
 	s->matching++;
-	if (limit && s->count == limit && one.weight <= s->hops[limit - 1].weight)
+	if (s->count == s->limit && one.weight <= s->hops[s->limit - 1].weight)
 		return;
-	if (!make_room(s, limit)) {
+	if (!make_room(s)) {
 		request_fail(s->request, REQUEST_NO_MEMORY);
 		return;
 	}
 	one.row = row_of(d, s->core);
-	/* Without a limit there may be too many for this way of putting them in order. */
-	for (at = s->count++; limit && at && s->hops[at - 1].weight < one.weight; at--)
+	for (at = s->count++; at && s->hops[at - 1].weight < one.weight; at--)
 		s->hops[at] = s->hops[at - 1];
 	s->hops[at] = one;
 }
@@ -87,6 +82,7 @@ destinations_next(struct request *r)
 	struct look_state *s = r->state;
 
 	s->request = r;
+	s->limit = r->ask.limit ? MIN_OF(r->ask.limit, (unsigned)ADMIN_HOPS_MAX) : ADMIN_HOPS_MAX;
 	if (s->visits < r->mta->core_count) {
 		request_visit(r, s->visits++);
 		return;

@@ -133,6 +133,7 @@ end_pause(void *arg, struct table_node *node)
 
 	(void)arg;
 	dest->down_until_ns = dest->grow_after_ns = 0;
+	dest->down_until_ms = MIN_OF(dest->down_until_ms, outbound_now_ms(dest->out));
 }
 
 void

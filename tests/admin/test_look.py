@@ -44,6 +44,20 @@ class Look(unittest.TestCase):
         self.assertIn("refused", hop["trouble"])
         self.assertIn("route *, down, left alone for ", d.ctl("destinations").stdout)
 
+    def test_many_destinations(self):
+        """Address literals have a next hop each; the limit holds, and down ones come first."""
+        d = Daemon(more="outbound: {down_pause: 1 h, port: 1}\nretry: {first: 1 h}\n")
+        self.addCleanup(d.close)
+        d.send("me@example.org", [f"a@[127.0.{n // 200}.{n % 200 + 1}]" for n in range(300)])
+        wait_for("them to be down", lambda: d.status()["destinations_down"] == 300)
+        for limit, shown in ((), 100), (("--limit", "7"), 7), (("--limit", "all"), 300):
+            lines = d.json("destinations", *limit)
+            self.assertEqual(lines[-1]["end"], {"shown": shown, "matching": 300})
+            hops = [line["destination"] for line in lines[:-1]]
+            self.assertEqual(len({hop["name"] for hop in hops}), shown)
+            self.assertTrue(all(hop["down_until_ms"] for hop in hops))
+        self.assertIn("100 of 300 next hops", d.ctl("destinations").stdout)
+
     def test_metrics(self):
         d = self.daemon
         d.send("me@example.org", ["a@dest.example"])
