@@ -63,7 +63,7 @@ usage(FILE *to)
 
 		(void)snprintf(line, sizeof(line), "%s%s%s%s%s", c->name, c->second ? " " : "",
 			       c->second ? c->second : "", c->synopsis[0] ? " " : "", c->synopsis);
-		(void)fprintf(to, "  %-38s %s\n", line, c->what);
+		(void)fprintf(to, "  %-42s %s\n", line, c->what);
 	}
 	(void)fputs(usage_tail, to);
 }

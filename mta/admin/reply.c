@@ -14,6 +14,8 @@ append(const char *bytes, size_t len, void *arg)
 
 	if (r->failed)
 		return -1;
+	if (len == 0)
+		return 0; /* from a buffer that was never made, perhaps */
 	if (r->len + len > r->cap) {
 		while (cap < r->len + len)
 			cap *= 2;

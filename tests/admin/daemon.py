@@ -25,10 +25,12 @@ def wait_for(what, condition):
     raise AssertionError(f"waited {PATIENCE_S} s for {what}")
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+def port_reserve():
+    """A socket whose port nobody else gets; who shares ports (SO_REUSEPORT), as our programs do, can listen on it."""
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    s.bind(("127.0.0.1", 0))
+    return s
 
 
 class Client:
@@ -76,7 +78,8 @@ class Daemon:
         self.socket = os.path.join(self.directory, "control.sock")
         self.config = os.path.join(self.directory, "ringpost.yaml")
         self.log = os.path.join(self.directory, "log")
-        self.port, self.next_hop = free_port(), free_port()
+        self.reserved = [port_reserve(), port_reserve()]
+        self.port, self.next_hop = (s.getsockname()[1] for s in self.reserved)
         self.sink = None
         with open(self.config, "w", encoding="utf-8") as f:
             f.write(f"""
@@ -169,5 +172,7 @@ routes: {{"*": "smtp:127.0.0.1:{self.next_hop}"}}
 
     def close(self):
         status = self.stop()
+        for s in self.reserved:
+            s.close()
         shutil.rmtree(self.directory)
         assert status == 0, f"ringpost ended with {status}"

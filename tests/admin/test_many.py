@@ -81,6 +81,23 @@ class Many(unittest.TestCase):
         for client in clients:
             client.close()
 
+    def test_end_in_the_middle(self):
+        """Told to end with requests under way on all cores: each client hears a last line, and nothing is lost."""
+        d = self.daemon
+        for _ in range(4):
+            clients = [d.client() for _ in range(6)]
+            for client, request in zip(clients, ({"do": "hold", "all": True}, {"do": "release", "domain": "dest.example"},
+                                                 {"do": "list", "from": "<>"}, {"do": "list", "limit": 10000},
+                                                 {"do": "status"}, {"do": "reload"})):
+                client.send(request)
+            self.assertEqual(d.stop(), 0)
+            for client in clients:
+                _, last = client.reply()
+                self.assertTrue(last is None or "end" in last or last["error"] == "stopping", last)
+                client.close()
+            d.start()
+            self.assertEqual(d.status()["messages"], COUNT)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -48,6 +48,7 @@ START_TEST(lines_are_moved_in_order)
 		reply_move(&a, &b);
 		ck_assert_uint_eq(b.len, 0);
 	}
+	reply_move(&a, &b); /* nothing */
 	reply_error(&b, "code", "why");
 	reply_move(&a, &b);
 	ck_assert(span_equal(span_make(a.text, a.len),
