@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs ringpost and ringpost-bench as their users do.  For the tests in crash/, interop/, faults/ and their like.
+
+A test is a file with cases, functions that take a Rig, and ends in
+
+    if __name__ == "__main__":
+        sys.exit(ringpost.main(first_case, second_case))
+
+A Rig is a directory of its own below the build, ports nobody else uses, and the programs a case starts.  At the end they are
+killed, they and no others; the kernel does it if the test dies first.  The directory stays when the case failed, and
+its path and the ends of its logs are printed.
+
+Waiting is always for something that can be seen, never for time to pass; its bound only ends a test that has failed.
+The environment says where things are: RINGPOST_BIN_DIR, RINGPOST_SOURCE_DIR, RINGPOST_BUILD_DIR.
+"""
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SOURCE = os.environ.get("RINGPOST_SOURCE_DIR") or os.path.dirname(os.path.dirname(HERE))
+BUILD = os.environ.get("RINGPOST_BUILD_DIR") or os.path.join(SOURCE, "build", "release")
+BIN = os.environ.get("RINGPOST_BIN_DIR") or os.path.join(BUILD, "bin")
+LONG = bool(os.environ.get("RINGPOST_LONG"))
+PATIENCE_S = 60  # generous: a sanitizer's build on a busy machine
+
+# Below the range that the kernel takes the near ends of connections from.
+PORTS = range(12000, 32000)
+
+
+class Skip(Exception):
+    """The machine lacks something; its text says what."""
+
+
+def wait_until(what, condition, seconds=PATIENCE_S):
+    """Asks until condition() gives something true, and returns that."""
+    end = time.monotonic() + seconds
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {seconds} s in vain for {what() if callable(what) else what}")
+        time.sleep(0.01)
+
+
+def expect(truth, what):
+    if not truth:
+        raise AssertionError(what)
+
+
+def expect_equal(got, wanted, what):
+    if got != wanted:
+        raise AssertionError(f"{what}: got {got!r}, wanted {wanted!r}")
+
+
+def read_text(path):
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
+
+
+def count_lines(path):
+    try:
+        with open(path, "rb") as file:
+            return file.read().count(b"\n")
+    except FileNotFoundError:
+        return 0
+
+
+class Process:
+    """A child, its standard output and error in files named after it."""
+
+    def __init__(self, rig, name, words, **more):
+        self.name, self.words = name, words
+        self.out_path = rig.path(name + ".out")
+        self.err_path = rig.path(name + ".err")
+        with open(self.out_path, "ab") as out, open(self.err_path, "ab") as err:
+            self.child = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--"] + words, cwd=rig.directory,
+                                          stdin=subprocess.DEVNULL, stdout=out, stderr=err, **more)
+        self.pid = self.child.pid
+
+    def running(self):
+        return self.child.poll() is None
+
+    def wait(self, seconds=PATIENCE_S):
+        """Its exit status; negative: the signal that ended it."""
+        try:
+            return self.child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.name} still runs after {seconds} s") from None
+
+    def send(self, number):
+        self.child.send_signal(number)
+
+    def kill(self):
+        """Returns when it is gone."""
+        self.child.kill()
+        return self.child.wait()
+
+    def stop(self, number=signal.SIGTERM):
+        """Asks it to end; its exit status."""
+        self.send(number)
+        return self.wait()
+
+    def out(self):
+        return read_text(self.out_path)
+
+    def err(self):
+        return read_text(self.err_path)
+
+
+def port_answers(port, greeting=b"220"):
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as s:
+            return s.recv(len(greeting)) == greeting
+    except OSError:
+        return False
+
+
+class Ringpost:
+    """One instance: its settings, its spool, its log; started as often as the case likes.
+
+    settings: what the settings file says beside what every test wants.  Its log is JSON, one dict for each line.
+    """
+
+    def __init__(self, rig, name, settings):
+        self.rig, self.name = rig, name
+        self.port = rig.port()
+        self.process = None
+        self.config = rig.path(name + ".yaml")
+        self.log_path = rig.path(name + ".log")
+        self.log_from = 0
+        self.settings = {
+            "hostname": name + ".example.org",
+            "listen": f"127.0.0.1:{self.port}",
+            "cores": 2,
+            "spool": {"directory": name + ".spool", "segment_size": "4 MiB"},
+            "control": {"socket": name + ".sock"},
+            "log": {"file": name + ".log", "format": "json"},
+        }
+        self.configure(settings)
+
+    def configure(self, settings):
+        """Adds to the settings file; a running instance reads it at reload()."""
+        for key, value in settings.items():
+            if isinstance(value, dict) and key != "routes":
+                value = self.settings.get(key, {}) | value
+            self.settings[key] = value
+        with open(self.config, "w", encoding="utf-8") as file:
+            json.dump(self.settings, file, indent=1)  # which is YAML too
+
+    def launch(self, prefix=(), **more):
+        """Starts it and does not wait.  prefix: words in front of the command, as of prlimit."""
+        expect(self.process is None or not self.process.running(), f"{self.name} runs already")
+        self.log_from = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
+        words = [*prefix, os.path.join(BIN, "ringpost"), "--config", os.path.basename(self.config)]
+        self.process = self.rig.process(self.name, words, **more)
+        return self
+
+    def start(self, ready=None, **more):
+        """Starts it and waits until it takes mail: until ready(), or until its log says so."""
+        self.launch(**more)
+        self.await_(ready or (lambda: self.log("ready")), "to be ready")
+        return self
+
+    def await_(self, condition, what):
+        def met():
+            result = condition()
+            if not result and not self.process.running():
+                raise AssertionError(f"{self.name} ended with {self.process.wait()}, we waited for it {what}:\n"
+                                     + self.process.err()[-4000:])
+            return result
+        return wait_until(f"{self.name} {what}", met)
+
+    def log(self, event=None, whole=False, **fields):
+        """Lines since its last start (whole: since ever), as dicts; those of an event, and with these values."""
+        lines = []
+        try:
+            with open(self.log_path, "rb") as file:
+                file.seek(0 if whole else self.log_from)
+                text = file.read()
+        except FileNotFoundError:
+            return lines
+        for line in text.split(b"\n")[:-1]:
+            if event and b'"event":"%b"' % event.encode() not in line:
+                continue
+            line = json.loads(line)
+            if all(line.get(key) == value for key, value in fields.items()):
+                lines.append(line)
+        return lines
+
+    def wait_log(self, event, count=1, **fields):
+        """Waits for so many such lines since its last start; returns them."""
+        def enough():
+            lines = self.log(event, **fields)
+            return lines if len(lines) >= count else None
+        return self.await_(enough, f"to log {event} {fields or ''} {count} times")
+
+    def reload(self):
+        self.process.send(signal.SIGHUP)
+
+    def kill(self):
+        self.process.kill()
+
+    def stop(self):
+        """SIGTERM; it must end well."""
+        expect_equal(self.process.stop(), 0, f"exit status of {self.name} after SIGTERM")
+
+    def waiting(self):
+        """Messages in its spool, by what it finds there at a start: starts and stops it."""
+        self.start()
+        found = sum(line["messages"] for line in self.log("queue-recovered"))
+        self.stop()
+        return found
+
+
+class Rig:
+    def __init__(self, name):
+        parent = os.path.join(BUILD, "tests", "run")
+        os.makedirs(parent, exist_ok=True)
+        self.name = name
+        self.directory = tempfile.mkdtemp(prefix=name + "-", dir=parent)
+        self.processes = []
+        self.port_locks = []
+        self.at_end = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        for process in reversed(self.processes):
+            if process.running():
+                process.kill()
+        for undo in reversed(self.at_end):
+            undo()
+        if kind is None or kind is Skip:
+            shutil.rmtree(self.directory, ignore_errors=True)
+        else:
+            self.show()
+
+    def show(self):
+        print(f"--- {self.name}: see {self.directory}")
+        for entry in sorted(os.listdir(self.directory)):
+            if entry.endswith((".log", ".err", ".out")):
+                lines = read_text(self.path(entry)).split("\n")[-21:]
+                if lines != [""]:
+                    print(f"--- the end of {entry}")
+                    print("\n".join(line[:400] for line in lines))
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def port(self):
+        """A free port of 127.0.0.1, ours until the case ends: an abstract socket of its name locks it, since
+        programs that share ports could come between the asking and the listening."""
+        for port in random.sample(PORTS, len(PORTS)):
+            lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            try:
+                lock.bind(f"\0ringpost-test-port-{port}")
+                with socket.socket() as trial:
+                    trial.bind(("127.0.0.1", port))
+            except OSError:
+                lock.close()
+                continue
+            self.port_locks.append(lock)
+            return port
+        raise AssertionError("no free port")
+
+    def process(self, name, words, **more):
+        process = Process(self, name, words, **more)
+        self.processes.append(process)
+        return process
+
+    def ringpost(self, name="ringpost", **settings):
+        return Ringpost(self, name, settings)
+
+    def bench(self, command, *words, name=None):
+        """ringpost-bench, started."""
+        return self.process(name or command, [os.path.join(BIN, "ringpost-bench"), command, *map(str, words)])
+
+    def bench_sink(self, *words, name="sink", ledger=None):
+        """A sink that listens, with a ledger, which sinks may share; its port is .port, the ledger's path .ledger."""
+        port, ledger = self.port(), ledger or self.path(name + ".ledger")
+        sink = self.bench("sink", "--listen", f"127.0.0.1:{port}", "--ledger", ledger, *words, name=name)
+        wait_until("the sink to listen", lambda: port_answers(port))
+        sink.port, sink.ledger = port, ledger
+        return sink
+
+    def balance(self, sent, received):
+        """The two ledgers against one another: a dict of numbers, its findings as text under "findings"."""
+        done = subprocess.run([os.path.join(BIN, "ringpost-bench"), "ledger", "--json", sent, received],
+                              capture_output=True, text=True, check=False)
+        expect(done.returncode in (0, 1), f"ringpost-bench ledger: {done.stderr}")
+        return json.loads(done.stdout) | {"findings": done.stderr}
+
+
+def one(case):
+    """ok, failed or skipped."""
+    name = f"{os.path.basename(sys.argv[0]).removesuffix('.py')}.{case.__name__}"
+    try:
+        with Rig(name) as rig:
+            summary = case(rig)
+    except Skip as skip:
+        print(f"{name}: skipped: {skip}")
+        return "skipped"
+    except Exception:  # whatever it was, the other cases run
+        traceback.print_exc(file=sys.stdout)
+        print(f"{name}: FAILED")
+        return "failed"
+    print(f"{name}: ok" + (f": {summary}" if summary else ""))
+    return "ok"
+
+
+def main(*cases):
+    """Runs the cases named on the command line, or all.  0, 1, or 77 when every one was skipped."""
+    wanted = sys.argv[1:]
+    unknown = set(wanted) - {case.__name__ for case in cases}
+    if unknown:
+        print(f"no such case: {', '.join(unknown)}")
+        return 2
+    sys.stdout.reconfigure(line_buffering=True)
+    results = [one(case) for case in cases if not wanted or case.__name__ in wanted]
+    if "failed" in results:
+        return 1
+    return 77 if "ok" not in results else 0
