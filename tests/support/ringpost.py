@@ -79,15 +79,19 @@ def count_lines(path):
 
 
 class Process:
-    """A child, its standard output and error in files named after it."""
+    """A child, its standard output and error in files named after it.
 
-    def __init__(self, rig, name, words, **more):
-        self.name, self.words = name, words
+    group: it leads a process group of its own, which is killed with it.
+    """
+
+    def __init__(self, rig, name, words, group=False, **more):
+        self.name, self.words, self.group = name, words, group
         self.out_path = rig.path(name + ".out")
         self.err_path = rig.path(name + ".err")
         with open(self.out_path, "ab") as out, open(self.err_path, "ab") as err:
             self.child = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--"] + words, cwd=rig.directory,
-                                          stdin=subprocess.DEVNULL, stdout=out, stderr=err, **more)
+                                          stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                                          start_new_session=group, **more)
         self.pid = self.child.pid
 
     def running(self):
@@ -105,7 +109,10 @@ class Process:
 
     def kill(self):
         """Returns when it is gone."""
-        self.child.kill()
+        if self.group:
+            os.killpg(self.pid, signal.SIGKILL)
+        else:
+            self.child.kill()
         return self.child.wait()
 
     def stop(self, number=signal.SIGTERM):
