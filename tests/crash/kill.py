@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """P1, P2, P3: ringpost is killed at random instants under load, again and again; then the ledgers must balance.
 
-Three senders at full speed: small texts by DATA, one group of commands behind the other; middling ones by BDAT; large ones
-that go to the spool in pieces.  The next hop refuses now and then, for good and for now, so that deferrals and
+Senders at full speed: small texts by DATA, one group of commands behind the other; middling ones by BDAT; large ones that go to
+the spool in pieces.  The next hop refuses now and then, for good and for now, so that deferrals and
 reports are under way at the kills too.  In the end all that was answered 250 has arrived or was reported, nothing else
 has, and each second copy has a restart between itself and the first.
 
@@ -11,8 +11,6 @@ RINGPOST_SEED=N repeats the choices of a run; what the machine makes of them dif
 """
 import bisect
 import collections
-import os
-import random
 import signal
 import sys
 import time
@@ -69,9 +67,7 @@ def wall_ms():
 
 
 def kill(rig):
-    seed = int(os.environ.get("RINGPOST_SEED") or random.SystemRandom().randrange(1 << 32))
-    print(f"RINGPOST_SEED={seed}")
-    chance = random.Random(seed)
+    chance = ringpost.chance()
     sink = rig.bench_sink("--refuse-rcpt", "550:1", "--refuse-dot", "451:1", "--seed", chance.randrange(1, 1 << 32))
     # Reports must arrive, or nobody could tell a lost message from one whose report was refused.
     reports = rig.bench_sink(name="reports", ledger=sink.ledger)

@@ -70,14 +70,21 @@ def expect_failure(mta, *words):
 
 
 def second_instance(rig):
-    """On a spool that is in use; the first does not notice."""
+    """On a spool that is in use, with settings of its own or the very same; the first does not notice."""
     hop = sink.Sink(rig)
     first = rig.ringpost("first", routes={"*": f"smtp:127.0.0.1:{hop.port}"}).start()
-    second = rig.ringpost("second", spool={"directory": "first.spool"})
-    expect_failure(second, "another process is using this spool")
-    with client.Client(first.port) as c:
-        expect_equal(c.transaction("a@example.org", ["b@example.org"], b"Subject: x\r\n\r\n")[0], 250, "the first")
-    hop.wait("b@example.org")
+    expect_failure(rig.ringpost("second", spool={"directory": "first.spool"}), "another process is using this spool")
+    again = rig.process("again", [os.path.join(ringpost.BIN, "ringpost"), "--config", first.config])
+    expect_equal(again.wait(), 1, "exit status of the same once more")
+    expect("another process is using this spool" in again.err(), f"it says {again.err()}")
+    for n in range(20):  # also where the other one might have listened
+        with client.Client(first.port) as c:
+            reply = c.transaction("a@example.org", [f"b{n}@example.org"], b"Subject: x\r\n\r\n")
+            expect_equal(reply[0], 250, "the first")
+        hop.wait(f"b{n}@example.org")
+    status = subprocess.run([os.path.join(ringpost.BIN, "ringpostctl"), "--socket", first.settings["control"]["socket"], "status"],
+                            cwd=rig.directory, capture_output=True, text=True, timeout=ringpost.PATIENCE_S, check=False)
+    expect_equal(status.returncode, 0, f"exit status of ringpostctl; {status.stderr}")
     first.stop()
     expect_equal(first.waiting(), 0, "messages left")
 
@@ -96,6 +103,10 @@ def paths(rig):
         pass
     expect_failure(rig.ringpost("log", log={"file": "absent/log"}), "absent/log", "No such file or directory")
     expect_failure(rig.ringpost("spool", spool={"directory": "file"}), "file", "Not a directory")
+
+
+def control_socket(rig):
+    expect_failure(rig.ringpost(control={"socket": "absent/sock"}), "absent/sock", "No such file or directory")
 
 
 def spool_not_ours(rig):
@@ -129,4 +140,5 @@ def few_descriptors(rig):
 
 
 if __name__ == "__main__":
-    sys.exit(ringpost.main(settings_errors, command_line, second_instance, port_taken, paths, spool_not_ours, few_descriptors))
+    sys.exit(ringpost.main(settings_errors, command_line, second_instance, port_taken, paths, control_socket,
+                           spool_not_ours, few_descriptors))

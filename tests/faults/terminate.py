@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """SIGTERM: an end in order loses nothing, delivers nothing twice, and comes in time whatever peers do."""
-import random
 import signal
 import socket
 import sys
@@ -23,7 +22,7 @@ def under_load(rig):
                          "--ledger", sent, *words, name=name)
                for name, words in {"small": ["--sessions", 10, "--recipients", 3, "--pool", 30, "--pipelining", "overlap"],
                                    "large": ["--sessions", 2, "--size", 300000, "--bdat"]}.items()]
-    chance = random.SystemRandom()
+    chance = ringpost.chance()
     for _ in range(ROUNDS):
         load = ringpost.count_lines(sent) + chance.randrange(1, LOAD_MAX)
         mta.await_(lambda: ringpost.count_lines(sent) >= load, f"to answer {load} messages")
@@ -38,9 +37,10 @@ def under_load(rig):
     expect_equal(mta.waiting(), 0, "messages left")
     hop.stop()
     account = rig.balance(sent, hop.ledger)
-    for sort in ("missing", "forbidden", "altered", "broken", "strangers", "duplicates"):
+    # Whoever heard no answer may send again, so nothing of that may have been taken.
+    for sort in ("missing", "forbidden", "altered", "broken", "strangers", "duplicates", "unknown_arrived"):
         expect_equal(account[sort], 0, f"{sort}; {account}")
-    return f"{ROUNDS} times, {account['accepted']} messages accepted, {account['unknown']} never answered"
+    return f"{ROUNDS} times, {account['accepted']} messages accepted"
 
 
 def open_text(mta):

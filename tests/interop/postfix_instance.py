@@ -7,6 +7,7 @@ runs. An instance has its own settings, queue and ports, and two of the users th
 import fcntl
 import glob
 import os
+import shutil
 import stat
 import subprocess
 
@@ -132,7 +133,7 @@ class Postfix:
                                            "data": (OWNER, "root", 0o700), "etc": ("root", "root", 0o755)}.items():
             path = os.path.join(self.home, name)
             os.makedirs(path, exist_ok=True)
-            ringpost.shutil.chown(path, owner, group)
+            shutil.chown(path, owner, group)
             os.chmod(path, mode)
         values = {"home": self.home, "root": root, "port": self.port, "relay_port": relay_port, "owner": OWNER, "group": GROUP,
                   "privileges": PRIVILEGES, "access": ", ".join(f"{{ {a} = {reply} }}" for a, reply in access.items())}

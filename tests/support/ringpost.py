@@ -40,6 +40,13 @@ class Skip(Exception):
     """The machine lacks something; its text says what."""
 
 
+def chance():
+    """What a case leaves to chance; RINGPOST_SEED repeats it."""
+    seed = int(os.environ.get("RINGPOST_SEED") or random.SystemRandom().randrange(1 << 32))
+    print(f"RINGPOST_SEED={seed}")
+    return random.Random(seed)
+
+
 def wait_until(what, condition, seconds=PATIENCE_S):
     """Asks until condition() gives something true, and returns that."""
     end = time.monotonic() + seconds
