@@ -236,10 +236,16 @@ class Ringpost:
         """SIGTERM; it must end well."""
         expect_equal(self.process.stop(), 0, f"exit status of {self.name} after SIGTERM")
 
+    def found(self):
+        """Messages that this start found in the spool.  Each core logs for itself, so that one may be ready in the log before
+        another has told what it found."""
+        cores = self.wait_log("ready")[0]["cores"]
+        return sum(line["messages"] for line in self.wait_log("queue-recovered", cores))
+
     def waiting(self):
-        """Messages in its spool, by what it finds there at a start: starts and stops it."""
+        """Messages in its spool: starts and stops it."""
         self.start()
-        found = sum(line["messages"] for line in self.log("queue-recovered"))
+        found = self.found()
         self.stop()
         return found
 
