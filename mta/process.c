@@ -319,13 +319,14 @@ impatience(void *arg)
 int
 process_run(struct settings *settings, const char *file, const char *version)
 {
-	static struct mta mta; /* lives as long as the process */
-	static sigset_t	  set;
-	_Atomic(bool)	  failed = false;
-	pthread_barrier_t opened;
-	pthread_t	  impatient;
-	struct start	 *starts;
-	struct timespec	  now;
+	/* What threads look at lives as long as the process: a start that fails does not wait for them. */
+	static struct mta	 mta;
+	static sigset_t		 set;
+	static _Atomic(bool)	 failed;
+	static pthread_barrier_t opened;
+	static struct start	*starts;
+	pthread_t		 impatient;
+	struct timespec		 now;
 
 	(void)umask(077);
 	(void)clock_gettime(CLOCK_REALTIME, &now);
