@@ -309,10 +309,10 @@ note_silence(struct resolver *d, bool heard)
 		return;
 	d->silent = !heard;
 	if (d->silent)
-		log_warn(d->reactor->log, "dns.silent", LOG_UINT("core", d->reactor->core),
+		log_warn(d->reactor->log, "dns-silent", LOG_UINT("core", d->reactor->core),
 			 LOG_UINT("servers", d->servers.count), LOG_ENDPOINT("first", &d->servers.at[0]));
 	else
-		log_info(d->reactor->log, "dns.answers", LOG_UINT("core", d->reactor->core));
+		log_info(d->reactor->log, "dns-answers", LOG_UINT("core", d->reactor->core));
 }
 
 static void
@@ -325,7 +325,7 @@ lookup_answered(struct dns_query *query, struct dns_answer *answer, bool heard)
 	note_silence(d, heard);
 	if (answer == NULL) {
 		count(d, DNS_COUNT_FAILURES);
-		log_debug(d->reactor->log, "dns.failed", LOG_SPAN("name", l->node.key.name),
+		log_debug(d->reactor->log, "dns-failed", LOG_SPAN("name", l->node.key.name),
 			  LOG_UINT("type", l->node.key.type), LOG_BOOL("heard", heard));
 		answer = dns_answer_new(DNS_FAILED, DNS_FAILURE_S, 0, NULL, 0);
 	}

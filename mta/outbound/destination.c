@@ -178,7 +178,7 @@ go_down(struct destination *dest)
 		dest->down_until_ns = reactor_in_ms(r, pause_ms);
 		dest->forget_ns = reactor_in_ms(r, pause_ms + limits_of(dest)->retry_max_ms);
 		dest->down_until_ms = outbound_now_ms(dest->out) + (int64_t)pause_ms;
-		log_warn(r->log, "destination.down", LOG_SPAN("dest", dest->node.name),
+		log_warn(r->log, "destination-down", LOG_SPAN("dest", dest->node.name),
 			 LOG_SPAN("host", dest->trouble.host), LOG_SPAN("why", dest->trouble.text),
 			 LOG_UINT("waiting", dest->waiting_count), LOG_UINT("probe_in_s", pause_ms / 1000));
 	}
@@ -198,7 +198,7 @@ go_up(struct destination *dest)
 	if (!dest->is_down)
 		return;
 	set_down(dest, false);
-	log_info(dest->out->reactor->log, "destination.up", LOG_SPAN("dest", dest->node.name));
+	log_info(dest->out->reactor->log, "destination-up", LOG_SPAN("dest", dest->node.name));
 }
 
 void

@@ -76,7 +76,7 @@ finish(struct gathering *g, int error)
 
 	if (error) {
 		outbound_count(out, OUTBOUND_REPORTS_FAILED, 1);
-		log_warn(out->reactor->log, "report.failed", LOG_ID("about", e->id), LOG_SPAN("to", e->sender),
+		log_warn(out->reactor->log, "report-failed", LOG_ID("about", e->id), LOG_SPAN("to", e->sender),
 			 LOG_UINT("recipients", g->count), LOG_ERRNO("error", -error));
 	} else {
 		outbound_count(out, OUTBOUND_REPORTS, 1);

@@ -186,7 +186,9 @@ WRAP(io_accept, struct io *io, struct io_op *op, int listener)
 	__real_io_accept(io, op, error ? -1 : listener);
 }
 
-WRAP(io_recv, struct io *io, struct io_op *op, int fd)
+/* False: this receive fails. */
+static bool
+receiving(struct io *io, struct io_op *op)
 {
 	int error = planned(IO_RECV);
 
@@ -194,7 +196,17 @@ WRAP(io_recv, struct io *io, struct io_op *op, int fd)
 		error = lawful_end();
 	if (error || faults()->per_mille)
 		(void)detour(io, op, error, 0);
-	__real_io_recv(io, op, error ? -1 : fd);
+	return error == 0;
+}
+
+WRAP(io_recv, struct io *io, struct io_op *op, int fd)
+{
+	__real_io_recv(io, op, receiving(io, op) ? fd : -1);
+}
+
+WRAP(io_recv_once, struct io *io, struct io_op *op, int fd)
+{
+	__real_io_recv_once(io, op, receiving(io, op) ? fd : -1);
 }
 
 WRAP(io_connect, struct io *io, struct io_connect_op *op, int fd, const struct endpoint *to)
