@@ -86,6 +86,11 @@ void reactor_hook_init(struct reactor_hook *hook, void (*run)(struct reactor_hoo
 void reactor_at_turn_end(struct reactor *r, struct reactor_hook *hook);
 /* Forgets a pending hook; harmless when none is pending. */
 void reactor_hook_cancel(struct reactor_hook *hook);
+static inline bool
+reactor_hook_pending(const struct reactor_hook *hook)
+{
+	return list_linked(&hook->node);
+}
 
 /* Seconds and milliseconds from now, for wheel_arm(). */
 static inline uint64_t

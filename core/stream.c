@@ -100,10 +100,11 @@ hold(struct stream *s, struct span bytes)
 	return true;
 }
 
+/* Not before what is kept has been shown again: a resume under way does that first. */
 static void
 tell_end(struct stream *s)
 {
-	if (!s->end_seen || s->end_told || s->paused || s->state != STREAM_OPEN)
+	if (!s->end_seen || s->end_told || s->paused || s->state != STREAM_OPEN || reactor_hook_pending(&s->later))
 		return;
 	s->end_told = true;
 	s->handlers->ended(s, s->end_result);
