@@ -124,7 +124,7 @@ def few_descriptors(rig):
     expect("200 descriptors" in expect_few.process.err(), f"it says {expect_few.process.err()}")
 
     hop = sink.Sink(rig)
-    mta = rig.ringpost(routes={"*": f"smtp:127.0.0.1:{hop.port}"}).start(prefix=["prlimit", "--nofile=400:400"])
+    mta = rig.ringpost(routes={"*": f"smtp:127.0.0.1:{hop.port}"}).start(prefix=["prlimit", "--nofile=700:700"])
     ceiling = mta.wait_log("descriptors-few")[0]["sessions_max"]
     sessions = [socket.create_connection(("127.0.0.1", mta.port), timeout=ringpost.PATIENCE_S) for _ in range(ceiling + 20)]
     heard = [s.recv(3) for s in sessions]
