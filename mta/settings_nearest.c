@@ -67,6 +67,9 @@ settings_nearest(struct span path, char buffer[static SETTINGS_PATH_MAX])
 		consider(&best, distance(path, row_path), MIN_OF(path.len, row_path.len), row_path);
 		consider(&best, distance(key, row_key) + !span_equal(section, row_section),
 			 MIN_OF(key.len, row_key.len), row_path);
+		/* "spool.dir": a beginning is as good as a slip. */
+		if (key.len >= 3 && span_equal(section, row_section) && span_starts_nocase(row_key, key))
+			consider(&best, 1, key.len, row_path);
 		if (section.len == 0 && row_section.len)
 			consider(&best, distance(path, row_section), MIN_OF(path.len, row_section.len), row_section);
 	}
