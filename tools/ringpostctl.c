@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "mta/admin/limits.h"
 #include "mta/settings.h"
@@ -36,6 +37,10 @@ static const struct command {
 	{ "metrics", NULL, "", "all counters, in the text format of Prometheus", 0, WORDS_NONE, run_metrics },
 };
 
+/* Of the embedded settings, and of docs/ringpost.yaml.example. */
+#define SOCKET_HERE	 "./var/control.sock"
+#define SOCKET_INSTALLED "/run/ringpost/control.sock"
+
 static const char usage_head[] = "usage: ringpostctl [--socket PATH | --config FILE] [--json] COMMAND\n\n";
 static const char usage_tail[] =
 	"\nA filter is one or more of\n"
@@ -43,7 +48,8 @@ static const char usage_tail[] =
 	"  --domain PATTERN a recipient's domain: example.org, .example.org (below it), example.*\n"
 	"  --from SENDER    a mailbox, a domain or a pattern of domains, or <> for reports\n"
 	"\n"
-	"  -s, --socket PATH   control socket; else the one of --config, of $RINGPOST_SOCKET, or ./var/control.sock\n"
+	"  -s, --socket PATH   control socket; else that of --config, $RINGPOST_SOCKET, or the first there is of\n"
+	"                      " SOCKET_HERE " and " SOCKET_INSTALLED "\n"
 	"  -c, --config FILE   settings whose control.socket is meant\n"
 	"  -j, --json          lines of JSON as they come (docs/control.md)\n"
 	"  -V, --version       print the version\n"
@@ -197,11 +203,16 @@ find_socket(struct ctl *ctl, const char *config)
 
 	if (ctl->socket)
 		return true;
-	if (config == NULL && environment && environment[0]) {
-		ctl->socket = environment;
+	if (config == NULL) {
+		if (environment && environment[0])
+			ctl->socket = environment;
+		else
+			ctl->socket = access(SOCKET_HERE, F_OK) != 0 && access(SOCKET_INSTALLED, F_OK) == 0
+					      ? SOCKET_INSTALLED
+					      : SOCKET_HERE;
 		return true;
 	}
-	s = config ? settings_read(config, &error) : settings_embedded();
+	s = settings_read(config, &error);
 	if (s == NULL) {
 		say("%s", error.message);
 		return false;
@@ -244,11 +255,14 @@ run(struct ctl *ctl, const char *config, int count, char **words)
 int
 main(int argc, char **argv)
 {
+	static char	name[] = "ringpostctl";
 	struct ctl	ctl = { .limit = -1 };
 	const char     *config = NULL;
 	enum ctl_status status;
 	int		option;
 
+	if (argc > 0)
+		argv[0] = name; /* in what getopt says */
 	while ((option = getopt_long(argc, argv, "s:c:jVh", options, NULL)) != -1) {
 		switch (option) {
 		case 's':

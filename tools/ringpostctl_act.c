@@ -15,7 +15,7 @@ act_line(void *arg, const char *kind, const json_t *body)
 }
 
 struct sum {
-	int64_t done, unknown, failed;
+	int64_t done, unknown, failed, held;
 };
 
 static enum ctl_status
@@ -27,6 +27,7 @@ ask_once(struct ctl *ctl, json_t *request, struct sum *sum)
 	sum->done += number(end, "done");
 	sum->unknown += number(end, "unknown");
 	sum->failed += number(end, "failed");
+	sum->held += number(end, "held");
 	json_decref(end);
 	return status;
 }
@@ -79,8 +80,12 @@ run_act(struct ctl *ctl)
 			(void)json_object_set_new(request, "all", json_true()); /* without it: refused */
 		status = ask_once(ctl, request, &sum);
 	}
+	sum.done -= sum.held;
 	if (!ctl->json && (status == CTL_DONE || sum.done))
 		printf("%" PRId64 " message%s %s.\n", sum.done, plural(sum.done), done_word(ctl->verb));
+	if (!ctl->json && sum.held)
+		printf("%" PRId64 " message%s held and not due before ringpostctl release.\n", sum.held,
+		       sum.held == 1 ? " is" : "s are");
 	if (!ctl->json && sum.failed)
 		say("%" PRId64 " not written: the disk failed", sum.failed);
 	return status == CTL_DONE && (sum.unknown || sum.failed) ? CTL_NOT_DONE : status;

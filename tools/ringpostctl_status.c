@@ -63,7 +63,7 @@ print_table(const json_t *s, const json_t *cores)
 static void
 print_troubles(const json_t *s, const json_t *cores)
 {
-	int64_t	    down = number(s, "destinations_down"), held = number(s, "held");
+	int64_t	    down = number(s, "destinations_down"), held = number(s, "held"), damaged = number(s, "damaged");
 	const char *why = "";
 	size_t	    refusing = 0, i;
 	json_t	   *core;
@@ -82,6 +82,9 @@ print_troubles(const json_t *s, const json_t *cores)
 		printf("New mail is refused: %s.\n", why);
 	else
 		printf("Mail is taken.\n");
+	if (damaged)
+		printf("%" PRId64 " piece%s of the spool cannot be read; the log says where (queue-damage).\n", damaged,
+		       plural(damaged));
 	if (down)
 		printf("%" PRId64 " next hop%s cannot be reached; ringpostctl destinations says why.\n", down,
 		       plural(down));

@@ -16,6 +16,7 @@ struct act_state {
 	unsigned     visits;  /* cores */
 	bool	     arrived; /* at this one, before */
 	uint64_t     done, failed;
+	uint64_t     held; /* of those retried: not due before they are released */
 	unsigned     waiting; /* acts the disk does not have yet */
 };
 
@@ -87,6 +88,7 @@ take(struct sweep *sweep, struct queue_message *m, const struct envelope *e)
 	act->ack.done = on_disk;
 	act->state = s;
 	s->waiting++;
+	s->held += r->ask.verb == ASK_RETRY && m->held;
 	log_info(sweep->here->reactor.log, acts[r->ask.verb].event, LOG_ID("id", m->id), LOG_INT("user", r->user));
 	queue_act(sweep->here->queue, m, acts[r->ask.verb].act, &act->ack);
 }
@@ -153,6 +155,7 @@ static void
 finish(struct request *r, struct act_state *s)
 {
 	uint64_t unknown = 0;
+	json_t	*end;
 	char	 text[ID_TEXT_LEN + 1];
 
 	for (unsigned i = 0; i < r->ask.id_count; i++) {
@@ -161,8 +164,11 @@ finish(struct request *r, struct act_state *s)
 		unknown++;
 		reply_add(&r->reply, "unknown", json_pack("{s:s}", "id", id_format(r->ask.ids[i], text)));
 	}
-	request_end(r, json_pack("{s:I, s:I, s:I}", "done", (json_int_t)s->done, "unknown", (json_int_t)unknown,
-				 "failed", (json_int_t)s->failed));
+	end = json_pack("{s:I, s:I, s:I}", "done", (json_int_t)s->done, "unknown", (json_int_t)unknown, "failed",
+			(json_int_t)s->failed);
+	if (r->ask.verb == ASK_RETRY)
+		(void)json_object_set_new(end, "held", json_integer((json_int_t)s->held));
+	request_end(r, end);
 }
 
 static void

@@ -72,7 +72,7 @@ const struct verb verb_metrics = { .next = metrics_next };
 /* Numbers that make sense added up, by their key. */
 #define STATUS_NUMBERS(X)                                                                                             \
 	X(sessions_in) X(sessions_out) X(messages) X(recipients_open) X(held) X(in_hand) X(waiting) X(away)           \
-	X(destinations) X(destinations_down) X(segments) X(segment_octets) X(live_octets) X(memory_used) X(memory_max)
+	X(destinations) X(destinations_down) X(damaged) X(segments) X(segment_octets) X(live_octets) X(memory_used) X(memory_max)
 
 struct numbers {
 #define X(name) uint64_t name;
@@ -102,6 +102,7 @@ numbers_of(struct mta_core *core, const struct queue_status *q)
 		.away = counter_named(r, "outbound_away_deliveries"),
 		.destinations = counter_named(r, "outbound_destinations"),
 		.destinations_down = counter_named(r, "outbound_destinations_down"),
+		.damaged = counter_named(r, "queue_damaged_total"),
 		.segments = q->segments,
 		.segment_octets = q->segment_octets,
 		.live_octets = q->live_octets,
@@ -131,6 +132,8 @@ put(json_t *row, const struct numbers *n)
 static const char *
 refusal(const struct mta_core *core, const struct queue_status *q)
 {
+	const struct settings *s = core->settings;
+
 	if (core->stopping)
 		return "shutting down";
 	if (q->recovering)
@@ -139,7 +142,9 @@ refusal(const struct mta_core *core, const struct queue_status *q)
 	case 0:
 		break;
 	case -ENOSPC:
-		return "the spool has reached its limit, or the disk its floor of free space";
+		return q->segment_octets + s->spool_segment_octets > s->spool_size_max_octets / core->mta->core_count
+			       ? "the spool has reached spool.size_max"
+			       : "the disk has less free space than spool.space_free_min";
 	case -EIO:
 		return "the disk failed";
 	case -EBUSY:
