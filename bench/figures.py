@@ -114,8 +114,9 @@ class Bench:
 
     def queued(self):
         words = [self.path("ringpostctl"), "--socket", os.path.join(self.root, "control"), "--json", "status"]
-        status = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
-        return status["queue"]["messages"]
+        done = subprocess.run(words, check=True, capture_output=True, text=True)
+        status = json.loads(done.stdout.splitlines()[0])["status"]
+        return status["messages"]
 
     def send(self, port, sessions, messages, size):
         words = [self.path("ringpost-bench"), "send", "--to", f"127.0.0.1:{port}", "--sessions", str(sessions),
