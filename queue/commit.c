@@ -181,11 +181,7 @@ tell_all(struct queue *q, struct list *items, int result)
 
 		if (result < 0)
 			item->segment = NULL;
-		if (result < 0 && item->patient && !q->closing) {
-			list_append(&q->gathering, &item->node);
-		} else {
-			item->done(q, item, result);
-		}
+		item->done(q, item, result);
 	}
 	q->telling--;
 }
@@ -198,22 +194,28 @@ batch_told(struct queue *q, struct queue_segment *seg)
 	queue_maybe_closed(q);
 }
 
+/* The patient stay in their place before anybody is told: what he adds from there comes behind them, and the last record
+ * about a recipient is the one that counts. */
 void
 commit_refuse(struct queue *q, int error)
 {
-	struct list waiting;
+	struct list told;
 
 	q->refusing = error;
-	list_init(&waiting);
-	list_splice(&waiting, &q->gathering);
-	tell_all(q, &waiting, error);
+	list_init(&told);
+	LIST_FOR_EACH(&q->gathering, n) {
+		if (LIST_ENTRY(n, struct record_item, node)->patient && !q->closing)
+			continue;
+		list_remove(n);
+		list_append(&told, n);
+	}
+	tell_all(q, &told, error);
 }
 
 static void
 failed(struct queue *q, int error)
 {
 	struct queue_segment *seg = q->current;
-	struct list	      flown;
 
 	queue_count(q, QUEUE_COUNT_FAILURES, 1);
 	log_error(q->reactor->log, "queue-write-failed", LOG_UINT("shard", q->params.shard),
@@ -223,10 +225,9 @@ failed(struct queue *q, int error)
 	seg->sealed = true;
 	segments_void(&q->segments, seg, seg->tail);
 	segments_back_off(&q->segments);
-	list_init(&flown);
-	list_splice(&flown, &q->flying);
-	q->refusing = error;
-	tell_all(q, &flown, error);
+	/* What was on its way is older than what gathered meanwhile. */
+	list_splice(&q->flying, &q->gathering);
+	list_splice(&q->gathering, &q->flying);
 	commit_refuse(q, error);
 	segments_want(&q->segments, 1);
 	batch_told(q, seg);

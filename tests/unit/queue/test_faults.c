@@ -336,6 +336,32 @@ START_TEST(deliveries_wait_for_the_disk)
 }
 END_TEST
 
+/* What waits through a failure keeps its order: the last word about a message is the one that counts after a restart. */
+START_TEST(acts_keep_their_order)
+{
+	struct id id;
+
+	faults_reset();
+	rig_open();
+	rig_start();
+	id = rig_put(0, 100);
+	wait_a_little();
+	faults.kind = FAULT_ERROR;
+	faults.at = faults.count + 1;
+	queue_act(rig.queue, queue_find(rig.queue, id), QUEUE_HOLD, NULL);
+	while (!faults.happened)
+		turn_and_forward();
+	queue_act(rig.queue, queue_find(rig.queue, id), QUEUE_RELEASE, NULL); /* while that is on its way */
+	wait_for_mail();
+	wait_a_little();
+	wait_for_mail();
+	stop_patiently();
+	rig_start();
+	ck_assert_uint_eq(queue_find(rig.queue, id)->held, 0);
+	rig_close();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -349,6 +375,7 @@ main(void)
 	tcase_add_test(tc, mail_stops_at_the_limit_and_comes_back);
 	tcase_add_test(tc, mail_stops_at_the_floor_and_comes_back);
 	tcase_add_loop_test(tc, deliveries_wait_for_the_disk, 0, COUNT_OF(disk_cases));
+	tcase_add_test(tc, acts_keep_their_order);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
