@@ -113,6 +113,18 @@ void io_close_seam(struct io *io);
  */
 unsigned io_turn(struct io *io, uint64_t deadline_ns);
 
+/* Steps over octets that a send or a write has taken: what is left begins at *iov, *count pieces. */
+static inline void
+io_iov_skip(struct iovec **iov, unsigned *count, size_t octets)
+{
+	for (; *count && octets >= (*iov)->iov_len; (*iov)++, (*count)--)
+		octets -= (*iov)->iov_len;
+	if (*count == 0)
+		return;
+	(*iov)->iov_base = (char *)(*iov)->iov_base + octets;
+	(*iov)->iov_len -= octets;
+}
+
 /* --- sockets ----------------------------------------------------------------------------------- */
 
 enum io_listen_flags {

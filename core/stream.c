@@ -49,7 +49,8 @@ struct stream_out {
 	struct reactor_hook flush;
 	struct batch	    gathering, flying;
 	size_t		    unsent;
-	unsigned	    iov_at, iov_count;
+	struct iovec	   *left; /* of `flying`: not taken yet, left_count of them */
+	unsigned	    left_count;
 	bool		    finish; /* half-close behind the last byte */
 	bool		    finished;
 	int		    error;
@@ -281,8 +282,7 @@ out_free(struct stream *s)
 static void
 send_rest(struct stream_out *out)
 {
-	io_send(out->stream->reactor->io, &out->send, out->stream->fd, out->iov + out->iov_at,
-		out->iov_count - out->iov_at);
+	io_send(out->stream->reactor->io, &out->send, out->stream->fd, out->left, out->left_count);
 }
 
 /* Starts the gathered batch, or ends: half-close when asked for, then nothing is kept. */
@@ -307,9 +307,9 @@ send_next(struct stream_out *out)
 	empty = out->flying;
 	out->flying = out->gathering;
 	out->gathering = empty;
-	out->iov_at = 0;
-	out->iov_count = out->flying.piece_count;
-	for (unsigned i = 0; i < out->iov_count; i++) {
+	out->left = out->iov;
+	out->left_count = out->flying.piece_count;
+	for (unsigned i = 0; i < out->left_count; i++) {
 		const struct piece *p = &out->flying.pieces[i];
 
 		out->iov[i].iov_base = p->borrowed ? (char *)(uintptr_t)p->borrowed : out->flying.copied + p->offset;
@@ -322,19 +322,6 @@ static void
 flush(struct reactor_hook *hook)
 {
 	send_next(CONTAINER_OF(hook, struct stream_out, flush));
-}
-
-/* Steps over n octets; true when the batch is all sent. */
-static bool
-step_over(struct stream_out *out, size_t n)
-{
-	while (out->iov_at < out->iov_count && n >= out->iov[out->iov_at].iov_len)
-		n -= out->iov[out->iov_at++].iov_len;
-	if (out->iov_at == out->iov_count)
-		return true;
-	out->iov[out->iov_at].iov_base = (char *)out->iov[out->iov_at].iov_base + n;
-	out->iov[out->iov_at].iov_len -= n;
-	return false;
 }
 
 static void
@@ -360,7 +347,8 @@ sent(struct io_op *op, const struct io_event *event)
 		tell_end(s);
 		return;
 	}
-	if (!step_over(out, event->result > 0 ? (size_t)event->result : 0)) {
+	io_iov_skip(&out->left, &out->left_count, event->result > 0 ? (size_t)event->result : 0);
+	if (out->left_count) {
 		send_rest(out);
 		return;
 	}
@@ -397,7 +385,8 @@ out_of(struct stream *s, int *error)
 	out->gathering.piece_count = out->gathering.borrowed_count = 0;
 	out->flying.piece_count = out->flying.borrowed_count = 0;
 	out->unsent = 0;
-	out->iov_at = out->iov_count = 0;
+	out->left = out->iov;
+	out->left_count = 0;
 	out->finish = out->finished = false;
 	out->error = 0;
 	s->out = out;

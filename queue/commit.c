@@ -7,6 +7,7 @@
  *
  *   - One write is in flight at most (I2); what comes meanwhile shares the next.  So the busier the
  *     shard, the larger its batches: nobody waits for a timer, and no tuning is needed.
+ *   - A write may do less than was asked; what is missing follows, and the batch has ended when all of it is there.
  *   - After a failure the segment takes nothing more (I4).  Its items are told, patient ones stay, and
  *     all wait for a segment whose first record voids the failed batch.
  */
@@ -145,6 +146,14 @@ find_room(struct queue *q, unsigned *items, uint64_t *octets)
 	return true;
 }
 
+/* Writes what of the batch is left. */
+static void
+write_rest(struct queue *q)
+{
+	io_write(q->reactor->io, &q->write, q->current->fd, q->left, q->left_count, q->current->tail + q->flown_octets,
+		 IO_WRITE_DURABLE);
+}
+
 static void
 start(struct queue *q)
 {
@@ -167,7 +176,10 @@ start(struct queue *q)
 	add_part(q, &b, zeros, octets - b.octets);
 	INVARIANT(b.octets == octets);
 	q->flying_octets = octets;
-	io_write(q->reactor->io, &q->write, q->current->fd, q->iov, b.parts, q->current->tail, IO_WRITE_DURABLE);
+	q->flown_octets = 0;
+	q->left = q->iov;
+	q->left_count = b.parts;
+	write_rest(q);
 }
 
 /* --- its end ------------------------------------------------------------------------------------------- */
@@ -240,8 +252,14 @@ written(struct io_op *op, const struct io_event *event)
 	struct queue_segment *seg = q->current;
 	struct list	      flown;
 
-	if (event->result < 0 || (uint64_t)event->result != q->flying_octets) {
+	if (event->result <= 0) {
 		failed(q, event->result == -ENOSPC ? -ENOSPC : -EIO);
+		return;
+	}
+	q->flown_octets += (uint64_t)event->result;
+	io_iov_skip(&q->left, &q->left_count, (size_t)event->result);
+	if (q->flown_octets < q->flying_octets) {
+		write_rest(q);
 		return;
 	}
 	seg->tail += q->flying_octets;

@@ -70,7 +70,9 @@ struct queue {
 	struct io_op		    write;
 	struct reactor_hook	    commit_hook;
 	struct wheel_timer	    delay; /* for patient items */
-	uint64_t		    flying_octets;
+	uint64_t		    flying_octets, flown_octets; /* of the batch: in all, and written */
+	struct iovec		   *left; /* of iov: not written yet, left_count of them */
+	unsigned		    left_count;
 	unsigned		    reading; /* loads and last words under way */
 	unsigned		    telling; /* loops over items that are being told, one inside another */
 	int			    refusing; /* 0, or what intake gets */

@@ -93,6 +93,13 @@ give_up(struct segments *s, int error)
 	s->handlers->failed(s->owner, error);
 }
 
+/* Writes what of the first block is left. */
+static void
+write_rest(struct segments *s)
+{
+	io_write(s->reactor->io, &s->op, s->coming->fd, &s->iov, 1, RECORD_BLOCK - s->iov.iov_len, IO_WRITE_DURABLE);
+}
+
 static void
 write_first_block(struct segments *s)
 {
@@ -117,7 +124,7 @@ write_first_block(struct segments *s)
 	h.payload_crc = crc32c(0, payload, RECORD_SEGMENT_LEN);
 	record_header_write(&h, s->first_block);
 	s->iov = (struct iovec){ s->first_block, RECORD_BLOCK };
-	io_write(s->reactor->io, &s->op, s->coming->fd, &s->iov, 1, 0, IO_WRITE_DURABLE);
+	write_rest(s);
 }
 
 static void
@@ -127,7 +134,7 @@ step_done(struct io_op *op, const struct io_event *event)
 	struct queue_segment *seg = s->coming;
 	int		      result = event->result;
 
-	if (result >= 0 && s->step == WRITING && result != RECORD_BLOCK)
+	if (s->step == WRITING && result == 0)
 		result = -EIO;
 	if (result < 0 || s->closing) {
 		if (s->step == CREATING && result >= 0)
@@ -146,6 +153,12 @@ step_done(struct io_op *op, const struct io_event *event)
 		write_first_block(s);
 		return;
 	case WRITING:
+		s->iov.iov_base = (char *)s->iov.iov_base + result;
+		s->iov.iov_len -= (size_t)result;
+		if (s->iov.iov_len) {
+			write_rest(s);
+			return;
+		}
 		s->step = RENAMING;
 		io_rename(s->reactor->io, &s->op, s->directory, new_name, seg->name);
 		return;

@@ -15,7 +15,7 @@ enum fault {
 	FAULT_NO_SPACE, /* -ENOSPC and nothing done */
 	FAULT_LIE,	/* a write or rename is done, and then -EIO */
 	FAULT_NO_DESCRIPTOR, /* -EMFILE and nothing done */
-	FAULT_SHORT,	/* half a write and no error; others -EIO */
+	FAULT_SHORT,	/* half a piece is written and no error; others -EIO */
 };
 
 struct faults {

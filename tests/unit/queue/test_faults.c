@@ -362,6 +362,35 @@ START_TEST(acts_keep_their_order)
 }
 END_TEST
 
+/* The seam may write less than was asked; that is no failure of the disk. */
+START_TEST(short_write_goes_on)
+{
+	struct id id, settled;
+
+	faults_reset();
+	rig_open();
+	rig_start();
+	settled = rig_put(0, 100);
+	wait_a_little();
+	for (unsigned n = 1; n <= 12; n++) {
+		faults.kind = FAULT_SHORT;
+		faults.at = faults.count + 1;
+		ck_assert_int_eq(rig_try(n, 100 * n, &id), 0);
+		ck_assert(faults.happened);
+		ck_assert_int_eq(queue_refusal(rig.queue), 0);
+	}
+	rig_settle(settled, 0, QUEUE_DELIVERED, NULL);
+	wait_a_little();
+	stop_patiently();
+	rig_start();
+	ck_assert_uint_eq(rig.what.messages, 13);
+	ck_assert_uint_eq(rig.what.damaged, 0);
+	ck_assert_int_eq(rig_check(id, 12, 1200), 0);
+	ck_assert_uint_eq(queue_find(rig.queue, settled)->open, 1);
+	rig_close();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -376,6 +405,7 @@ main(void)
 	tcase_add_test(tc, mail_stops_at_the_floor_and_comes_back);
 	tcase_add_loop_test(tc, deliveries_wait_for_the_disk, 0, COUNT_OF(disk_cases));
 	tcase_add_test(tc, acts_keep_their_order);
+	tcase_add_test(tc, short_write_goes_on);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
