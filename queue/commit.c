@@ -127,10 +127,8 @@ find_room(struct queue *q, unsigned *items, uint64_t *octets)
 		}
 		if (*octets <= room)
 			break;
-		if (q->current) {
-			q->current->sealed = true;
-			segments_sweep(&q->segments);
-		}
+		if (q->current)
+			segments_seal(&q->segments, q->current);
 		q->current = segments_take(&q->segments);
 		if (q->current == NULL) {
 			/* What is left when mail is refused are results: the limit is not for them. */
@@ -234,7 +232,7 @@ failed(struct queue *q, int error)
 		  LOG_STR("segment", seg->name), LOG_UINT("offset", seg->tail), LOG_ERRNO("why", -error));
 	q->current = NULL;
 	seg->void_from = seg->tail;
-	seg->sealed = true;
+	segments_seal(&q->segments, seg); /* the batch keeps it until all are told */
 	segments_void(&q->segments, seg, seg->tail);
 	segments_back_off(&q->segments);
 	/* What was on its way is older than what gathered meanwhile. */

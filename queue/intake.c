@@ -256,7 +256,7 @@ apply_settlement(struct queue_intake_state *s)
 
 	if (s->settled == NULL)
 		return;
-	segments_settles(s->item.segment, s->settled->segment->number);
+	segments_settles(s->item.segment, s->settled->segment);
 	while (record_next_result(&results, &r))
 		message_apply(q, s->settled, &r);
 	message_changed(q, s->settled);

@@ -190,7 +190,7 @@ message_record_done(struct queue *q, struct queue_message *m, struct queue_segme
 	INVARIANT(m->unwritten > 0);
 	m->unwritten--;
 	if (segment)
-		segments_settles(segment, m->segment->number);
+		segments_settles(segment, m->segment);
 	if (m->forgotten)
 		message_settle(q, m);
 }

@@ -114,8 +114,7 @@ all_read(struct recovery *v)
 	what = v->what;
 	recovery_free(v);
 	LIST_FOR_EACH(&q->segments.all, n)
-		LIST_ENTRY(n, struct queue_segment, node)->sealed = true;
-	segments_sweep(&q->segments);
+		segments_seal(&q->segments, LIST_ENTRY(n, struct queue_segment, node));
 	counter_set(&q->values[QUEUE_COUNT_SEGMENTS], q->segments.count);
 	counter_set(&q->values[QUEUE_COUNT_MESSAGES], q->index.count);
 	q->recovering = false;
@@ -192,7 +191,7 @@ first_block_read(struct recovery *v)
 
 		if (other) {
 			other->void_from = MIN_OF(other->void_from, about.void_from);
-			segments_settles(seg, other->number);
+			segments_settles(seg, other);
 		}
 	}
 	known(v);

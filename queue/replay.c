@@ -40,7 +40,7 @@ spoken_of(struct recovery *v, struct id id)
 	struct queue_message *m = queue_index_find(&v->q->index, id);
 
 	if (m)
-		segments_settles(v->segment, m->segment->number);
+		segments_settles(v->segment, m->segment);
 	else
 		v->segment->speaks_of_unknown = true;
 	return m;
@@ -188,9 +188,11 @@ replay_record(struct recovery *v, const struct record_header *h, struct span pay
 	case RECORD_CHECKPOINT:
 		sound = record_checkpoint_read(payload, &g.k);
 		if (sound) {
-			uint64_t cursor = 0;
+			struct queue_segment *about = segments_find(&q->segments, g.k.segment);
+			uint64_t	      cursor = 0;
 
-			segments_settles(v->segment, g.k.segment);
+			if (about)
+				segments_settles(v->segment, about);
 			while (queue_index_walk(&q->index, &cursor, 1000, drop_settled, &g))
 				;
 		}
@@ -244,7 +246,7 @@ replay_end(struct recovery *v)
 			struct queue_segment *later = LIST_ENTRY(k, struct queue_segment, node);
 
 			if (later->speaks_of_unknown && later->number > old->number)
-				segments_settles(later, old->number);
+				segments_settles(later, old);
 		}
 	}
 }

@@ -4,6 +4,9 @@
  * sync of the directory.  One is kept ready ahead, so that a commit waits for this only when the disk is slower at it than the
  * mail at filling 64 MiB.  A step that fails gives the file up, and all begins anew after a pause, which
  * doubles until a batch has been written: a disk that lets files be made and refuses to fill them is not asked all the time.
+ *
+ * What keeps a segment is counted, so nothing is ever searched for one that may go: what takes the last reason away looks at that
+ * segment alone.  A shard of a terabyte has thousands.
  */
 #include "queue/segment.h"
 
@@ -18,6 +21,7 @@ static const char new_name[] = "new.seg";
 
 static void begin(struct segments *s);
 static void maybe_closed(struct segments *s);
+static void removed(struct io_op *op, const struct io_event *event);
 
 void
 segment_name(struct queue_segment *seg)
@@ -30,24 +34,35 @@ segment_free(struct segments *s, struct queue_segment *seg)
 {
 	if (seg->fd >= 0)
 		io_close(s->reactor->io, seg->fd);
-	free(seg->settles);
+	free(seg->settled_by);
 	free(seg);
 }
 
 /* --- preparing ----------------------------------------------------------------------------------------- */
+
+static void
+enter(struct segments *s, struct queue_segment *seg)
+{
+	seg->all = s;
+	io_op_init(&seg->removal, removed);
+	list_append(&s->all, &seg->node);
+	list_node_init(&seg->same_slot);
+	list_append(&s->slots[seg->number % SEGMENT_SLOTS], &seg->same_slot);
+	s->count++;
+}
 
 /* The one under way becomes one of all. */
 static struct queue_segment *
 join(struct segments *s)
 {
 	struct queue_segment *seg = s->coming;
+	struct queue_segment *voided = s->void_said && s->void_number ? segments_find(s, s->void_number) : NULL;
 
-	if (s->void_said && s->void_number)
-		segments_settles(seg, s->void_number);
 	s->coming = NULL;
 	s->step = IDLE;
-	list_append(&s->all, &seg->node);
-	s->count++;
+	enter(s, seg);
+	if (voided)
+		segments_settles(seg, voided);
 	return seg;
 }
 
@@ -55,8 +70,7 @@ join(struct segments *s)
 static void
 drop(struct segments *s)
 {
-	join(s)->sealed = true;
-	segments_sweep(s);
+	segments_seal(s, join(s));
 }
 
 void
@@ -273,60 +287,58 @@ segments_take(struct segments *s)
 
 /* --- removing ------------------------------------------------------------------------------------------ */
 
+/* A file counts as there until the directory without it is on disk: should the machine stop before that, what settles its
+ * messages must not have gone before it.  So only now may those go that it kept. */
 static void
 forget(struct segments *s, struct queue_segment *seg)
 {
 	list_remove(&seg->node);
+	list_remove(&seg->same_slot);
 	s->octets -= seg->octets;
 	s->count--;
+	for (unsigned i = 0; i < seg->settled_by_count; i++) {
+		seg->settled_by[i]->settles--;
+		segments_maybe_remove(s, seg->settled_by[i]);
+	}
 	segment_free(s, seg);
 }
 
-/* Two steps, the name and then the directory; the operation must find the way back. */
-struct removal {
-	struct io_op	      op;
-	bool		      unlinked;
-	struct segments	     *s;
-	struct queue_segment *seg;
-};
-
+/* Two steps: the name, and then the directory. */
 static void
 removed(struct io_op *op, const struct io_event *event)
 {
-	struct removal	*r = CONTAINER_OF(op, struct removal, op);
-	struct segments *s = r->s;
+	struct queue_segment *seg = CONTAINER_OF(op, struct queue_segment, removal);
+	struct segments	     *s = seg->all;
 
-	if (!r->unlinked && (event->result >= 0 || event->result == -ENOENT)) {
-		r->unlinked = true;
-		io_dirsync(s->reactor->io, &r->op, s->directory);
+	if (!seg->unlinked && (event->result >= 0 || event->result == -ENOENT)) {
+		seg->unlinked = true;
+		io_dirsync(s->reactor->io, &seg->removal, s->directory);
 		return;
 	}
+	s->removals--;
 	if (event->result < 0) {
-		log_warn(s->reactor->log, "segment-not-removed", LOG_STR("name", r->seg->name),
+		log_warn(s->reactor->log, "segment-not-removed", LOG_STR("name", seg->name),
 			 LOG_ERRNO("why", -event->result));
-		r->seg->stuck = true;
+		seg->stuck = true;
 		if (!s->closing && !wheel_timer_armed(&s->unstick))
 			reactor_arm_ms(s->reactor, &s->unstick, QUEUE_CURE_FIRST_MS);
 	} else {
-		forget(s, r->seg);
+		forget(s, seg);
 		segments_reconsider(s);
 	}
-	free(r);
 	if (s->closing)
 		maybe_closed(s);
-	else
-		segments_sweep(s);
 }
 
-static bool
-needed(const struct segments *s, const struct queue_segment *seg)
+void
+segments_maybe_remove(struct segments *s, struct queue_segment *seg)
 {
-	if (!seg->sealed || seg->live || seg->damaged || seg->removing)
-		return true;
-	for (unsigned i = 0; i < seg->settles_count; i++)
-		if (segments_find(s, seg->settles[i]))
-			return true;
-	return false;
+	if (s->closing || !seg->sealed || seg->live || seg->settles || seg->damaged || seg->removing)
+		return;
+	seg->removing = true;
+	seg->unlinked = false;
+	s->removals++;
+	io_unlink(s->reactor->io, &seg->removal, s->directory, seg->name);
 }
 
 static void
@@ -337,54 +349,41 @@ remove_stuck(struct wheel_timer *timer)
 	LIST_FOR_EACH(&s->all, n) {
 		struct queue_segment *seg = LIST_ENTRY(n, struct queue_segment, node);
 
-		if (seg->stuck)
+		if (seg->stuck) {
 			seg->stuck = seg->removing = false;
-	}
-	segments_sweep(s);
-}
-
-/*
- * Oldest first.  A file counts as there until the directory without it is on disk: should the machine stop
- * before that, what settles its messages must not have gone before it.
- */
-void
-segments_sweep(struct segments *s)
-{
-	if (s->closing)
-		return;
-	LIST_FOR_EACH(&s->all, n) {
-		struct queue_segment *seg = LIST_ENTRY(n, struct queue_segment, node);
-		struct removal	     *r;
-
-		if (needed(s, seg) || (r = malloc(sizeof(*r))) == NULL)
-			continue;
-		seg->removing = true;
-		*r = (struct removal){ .s = s, .seg = seg };
-		io_op_init(&r->op, removed);
-		io_unlink(s->reactor->io, &r->op, s->directory, seg->name);
+			segments_maybe_remove(s, seg);
+		}
 	}
 }
 
 void
-segments_settles(struct queue_segment *seg, uint64_t about)
+segments_seal(struct segments *s, struct queue_segment *seg)
 {
-	if (seg->number == about)
+	seg->sealed = true;
+	segments_maybe_remove(s, seg);
+}
+
+void
+segments_settles(struct queue_segment *seg, struct queue_segment *about)
+{
+	if (about->number >= seg->number)
 		return;
-	for (unsigned i = seg->settles_count; i-- > 0;)
-		if (seg->settles[i] == about)
-			return;
-	if (seg->settles_count == seg->settles_cap) {
-		unsigned  cap = seg->settles_cap ? seg->settles_cap * 2 : 8;
-		uint64_t *grown = realloc(seg->settles, cap * sizeof(*grown));
+	/* Results are written, and read, segment after segment, so the last entry says it nearly always. */
+	if (about->settled_by_count && about->settled_by[about->settled_by_count - 1] == seg)
+		return;
+	if (about->settled_by_count == about->settled_by_cap) {
+		unsigned	       cap = about->settled_by_cap ? about->settled_by_cap * 2 : 8;
+		struct queue_segment **grown = realloc(about->settled_by, cap * sizeof(struct queue_segment *));
 
 		if (grown == NULL) {
 			seg->damaged = true; /* not known well enough to be removed by this process */
 			return;
 		}
-		seg->settles = grown;
-		seg->settles_cap = cap;
+		about->settled_by = grown;
+		about->settled_by_cap = cap;
 	}
-	seg->settles[seg->settles_count++] = about;
+	about->settled_by[about->settled_by_count++] = seg;
+	seg->settles++;
 }
 
 void
@@ -407,8 +406,8 @@ segments_sound(struct segments *s)
 struct queue_segment *
 segments_find(const struct segments *s, uint64_t number)
 {
-	LIST_FOR_EACH(&s->all, n) {
-		struct queue_segment *seg = LIST_ENTRY(n, struct queue_segment, node);
+	LIST_FOR_EACH(&s->slots[number % SEGMENT_SLOTS], n) {
+		struct queue_segment *seg = LIST_ENTRY(n, struct queue_segment, same_slot);
 
 		if (seg->number == number)
 			return seg;
@@ -419,8 +418,7 @@ segments_find(const struct segments *s, uint64_t number)
 void
 segments_add(struct segments *s, struct queue_segment *seg)
 {
-	list_append(&s->all, &seg->node);
-	s->count++;
+	enter(s, seg);
 	s->octets += seg->octets;
 	s->last_number = MAX_OF(s->last_number, seg->number);
 }
@@ -439,6 +437,8 @@ segments_init(struct segments *s, struct reactor *r, int directory, uint16_t sha
 		.shard = shard,
 	};
 	list_init(&s->all);
+	for (unsigned i = 0; i < SEGMENT_SLOTS; i++)
+		list_init(&s->slots[i]);
 	io_op_init(&s->op, step_done);
 	wheel_timer_init(&s->again, try_again);
 	wheel_timer_init(&s->unstick, remove_stuck);
@@ -449,14 +449,8 @@ segments_init(struct segments *s, struct reactor *r, int directory, uint16_t sha
 static void
 maybe_closed(struct segments *s)
 {
-	if (!io_op_idle(&s->op))
+	if (!io_op_idle(&s->op) || s->removals)
 		return;
-	LIST_FOR_EACH(&s->all, n) {
-		const struct queue_segment *seg = LIST_ENTRY(n, struct queue_segment, node);
-
-		if (seg->removing && !seg->stuck)
-			return;
-	}
 	s->handlers->closed(s->owner);
 }
 

@@ -10,26 +10,35 @@
 #include "queue/limits.h"
 #include "queue/record.h"
 
-enum { SEGMENT_NAME_LEN = 20 }; /* 0123456789abcdef.seg */
+enum {
+	SEGMENT_NAME_LEN = 20, /* 0123456789abcdef.seg */
+	SEGMENT_SLOTS = 256,   /* of the table by number, which counts up and fills them evenly */
+};
+
+struct segments;
 
 struct queue_segment {
 	struct list_node node; /* in segments->all, by number */
+	struct list_node same_slot;
 	uint64_t	 number, octets, nonce;
 	uint64_t	 tail;	/* where the next batch goes */
 	uint64_t	 void_from; /* nothing behind this counts; UINT64_MAX: all does */
-	uint64_t	*settles; /* numbers of older segments that would say too much without this one: its results
-				   * speak of their messages, or its first record voids their tail */
-	unsigned	 settles_count, settles_cap;
+	/* Later segments without which this one would say too much: their results speak of its messages, or their first
+	 * record voids its tail.  They may stand here more than once; each time is counted in their `settles`. */
+	struct queue_segment **settled_by;
+	unsigned	 settled_by_count, settled_by_cap;
+	unsigned	 settles; /* times that older ones name this one */
 	uint32_t	 live;	/* living messages and intakes with a record here */
 	int		 fd;
 	bool		 sealed, damaged, removing;
 	bool		 unreadable; /* nothing of it was understood at the start */
 	bool		 speaks_of_unknown; /* has results about messages nobody knows */
 	bool		 stuck; /* its removal failed and is tried again after a pause */
+	bool		 unlinked; /* while it is removed: the name is gone, the directory is being synced */
+	struct io_op	 removal;
+	struct segments *all;
 	char		 name[SEGMENT_NAME_LEN + 1];
 };
-
-struct segments;
 
 struct segments_handlers {
 	/* There is a fresh segment: segments_take() gives it. */
@@ -48,8 +57,9 @@ struct segments {
 	uint16_t	 shard;
 	uint64_t	 segment_octets, octets_max, space_free_min; /* settings; may change */
 	struct list	 all;
+	struct list	 slots[SEGMENT_SLOTS]; /* the same, by number */
 	uint64_t	 octets; /* of all */
-	unsigned	 count;
+	unsigned	 count, removals; /* of all; under way */
 	uint64_t	 last_number;
 	uint64_t	 lsn; /* of the record written last */
 	/* the one under way */
@@ -85,18 +95,20 @@ void segments_void(struct segments *s, const struct queue_segment *seg, uint64_t
 void segments_back_off(struct segments *s);
 /* A batch has been written: the disk is well, and the next pause a short one. */
 void segments_sound(struct segments *s);
-/* seg holds a result about a message of the segment with number `about`. */
-void segments_settles(struct queue_segment *seg, uint64_t about);
-/* Removes what is sealed and not needed any more.  Looks at each segment, so it is called when one has changed for that and not for
- * each message that ends: sealed, without anything alive, or another gone. */
-void segments_sweep(struct segments *s);
+/* seg holds a result about a message of `about`, or voids its tail: it stays as long as that is there.  Asked for each result, so it
+ * costs the same however many segments there are. */
+void segments_settles(struct queue_segment *seg, struct queue_segment *about);
+/* Nothing more is written to it. */
+void segments_seal(struct segments *s, struct queue_segment *seg);
+/* Removes it when it is sealed and nothing keeps it; those that it kept may follow. */
+void segments_maybe_remove(struct segments *s, struct queue_segment *seg);
 /* One thing less that keeps seg. */
 static inline void
 segment_unpin(struct segments *s, struct queue_segment *seg)
 {
 	INVARIANT(seg->live > 0);
-	if (--seg->live == 0 && seg->sealed)
-		segments_sweep(s);
+	if (--seg->live == 0)
+		segments_maybe_remove(s, seg);
 }
 struct queue_segment *segments_find(const struct segments *s, uint64_t number);
 /* Sets the name from the number. */

@@ -197,7 +197,7 @@ rig_segments(char names[][32], unsigned max)
 
 	for (struct dirent *e; d && (e = readdir(d)) && n < max;)
 		if (strlen(e->d_name) == 20 && strcmp(e->d_name + 16, ".seg") == 0)
-			(void)snprintf(names[n++], 32, "%s", e->d_name);
+			memcpy(names[n++], e->d_name, 21);
 	if (d)
 		closedir(d);
 	qsort(names, n, 32, by_name);
