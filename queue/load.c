@@ -127,6 +127,10 @@ load_read(struct reading *r, int result)
 		result = -EBADMSG;
 	if (result == 0 && m->pieces)
 		result = view_set_pieces(box, m->pieces);
+	if (result == -ENOMEM || result == -ENOBUFS) { /* it is we who lack something, not the disk */
+		load_done(s, -ENOMEM);
+		return;
+	}
 	if (result < 0) {
 		queue_count(q, QUEUE_COUNT_DAMAGED, 1);
 		log_error(q->reactor->log, "queue-damage", LOG_ID("id", m->id), LOG_STR("segment", m->segment->name),

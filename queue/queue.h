@@ -189,7 +189,7 @@ bool queue_piece_check(const struct queue_piece *piece, struct span bytes);
 
 struct queue_load {
 	/* result 0: view is set and one reference is the caller's.  -EIO or -EBADMSG: the record cannot be read or is
-	 * damaged, which is logged.  -ENOENT: deleted meanwhile; message is gone.  Not from inside queue_load(). */
+	 * damaged, which is logged.  -ENOMEM: not now.  -ENOENT: deleted meanwhile; message is gone.  Not from inside queue_load(). */
 	void (*done)(struct queue_load *load, int result);
 	struct queue	     *queue;
 	struct queue_message *message;

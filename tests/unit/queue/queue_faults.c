@@ -18,7 +18,7 @@ fails_now(void)
 void
 faults_reset(void)
 {
-	faults = (struct faults){ .space_free = INT64_C(1) << 40 };
+	faults = (struct faults){ .space_free = INT64_C(1) << 40, .bad_error = -EIO };
 }
 
 void
@@ -208,7 +208,7 @@ void
 __wrap_io_read(struct io *io, struct io_op *op, int fd, void *buffer, unsigned length, uint64_t offset)
 {
 	if (offset < faults.bad_to && offset + length > faults.bad_from)
-		twist(op, -EIO);
+		twist(op, faults.bad_error);
 	__real_io_read(io, op, fd, buffer, length, offset);
 }
 

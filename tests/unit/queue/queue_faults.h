@@ -25,7 +25,8 @@ struct faults {
 	unsigned   count;   /* operations seen */
 	bool	   happened;
 	int64_t	   space_free; /* on the file system, as far as the shard can see */
-	uint64_t   bad_from, bad_to; /* offsets at which no file can be read */
+	uint64_t   bad_from, bad_to; /* offsets at which no file can be read: bad_error */
+	int	   bad_error; /* -EIO, unless told otherwise */
 	/* What became of names, in order: '-' and the number of a segment when it was unlinked, '=' when a sync of the
 	 * directory ended. */
 	char	   names[4096];

@@ -450,6 +450,34 @@ START_TEST(piece_that_is_missing_is_told)
 }
 END_TEST
 
+/* A message that cannot be read back for want of memory is not damaged: its segment goes when it is done. */
+START_TEST(want_of_memory_is_no_damage)
+{
+	static const struct {
+		int  error;
+		bool damage;
+	} cases[] = { { -ENOMEM, false }, { -ENOBUFS, false }, { -EIO, true } };
+	struct id id;
+	uint64_t  number;
+
+	rig.params.cache_octets_max = 0;
+	queue_configure(rig.queue, &rig.params);
+	id = rig_put(0, 100);
+	number = segment_of(id);
+	faults.bad_to = 1 << 20;
+	faults.bad_error = cases[_i].error;
+	ck_assert_int_eq(rig_check(id, 0, 100), cases[_i].damage ? -EIO : -ENOMEM);
+	faults.bad_to = 0;
+	ck_assert_int_eq(rig_check(id, 0, 100), 0);
+	go_to_the_next();
+	finish(id);
+	if (!cases[_i].damage)
+		wait_until_gone(number);
+	go_to_the_next();
+	ck_assert(there_is(number) == cases[_i].damage);
+}
+END_TEST
+
 static void
 open_small(void)
 {
@@ -479,6 +507,7 @@ main(void)
 	tcase_add_loop_test(tc, bad_block_hides_no_other, 0, 8);
 	tcase_add_test(tc, rest_behind_a_bad_block_is_kept);
 	tcase_add_test(tc, want_of_descriptors_is_waited_out);
+	tcase_add_loop_test(tc, want_of_memory_is_no_damage, 0, 3);
 	tcase_add_loop_test(tc, end_before_later_records_is_damage, 0, 2);
 	tcase_add_test(tc, pieces_go_with_their_message);
 	tcase_add_test(tc, view_keeps_its_segments);
