@@ -116,9 +116,9 @@ deal_out(struct wheel *w, unsigned level, unsigned slot)
 		hang(w, LIST_ENTRY(n, struct wheel_timer, node));
 }
 
-/* Fires what hangs at the hand.  Those whose deadline was moved later are hung anew. */
+/* Fires what hangs at the hand, at most *left.  Those whose deadline was moved later are hung anew. */
 static unsigned
-run_slot(struct wheel *w, uint64_t now_ns)
+run_slot(struct wheel *w, uint64_t now_ns, unsigned *left)
 {
 	unsigned    slot = digit(w->tick, 0);
 	unsigned    fired = 0;
@@ -129,7 +129,7 @@ run_slot(struct wheel *w, uint64_t now_ns)
 	w->occupied[0] &= ~(1ull << slot);
 	list_init(&due);
 	list_splice(&due, &w->slots[0][slot]);
-	for (struct list_node *n; (n = list_take_first(&due));) {
+	for (struct list_node *n; *left && (n = list_take_first(&due)); (*left)--) {
 		struct wheel_timer *timer = LIST_ENTRY(n, struct wheel_timer, node);
 
 		if (timer->deadline_ns > now_ns) {
@@ -140,6 +140,11 @@ run_slot(struct wheel *w, uint64_t now_ns)
 		fired++;
 		timer->fire(timer);
 	}
+	if (!list_empty(&due)) { /* in front of what was armed for now inside */
+		list_splice(&due, &w->slots[0][slot]);
+		list_splice(&w->slots[0][slot], &due);
+		w->occupied[0] |= 1ull << slot;
+	}
 	return fired;
 }
 
@@ -147,11 +152,11 @@ unsigned
 wheel_run(struct wheel *w, uint64_t now_ns)
 {
 	uint64_t until = now_ns >> WHEEL_TICK_SHIFT;
-	unsigned fired = 0;
+	unsigned fired = 0, left = WHEEL_RUN_MAX;
 
 	while (w->tick <= until) {
-		fired += run_slot(w, now_ns);
-		if (w->tick == until)
+		fired += run_slot(w, now_ns, &left);
+		if (w->tick == until || left == 0)
 			break;
 		/* Jump over stretches in which nothing hangs. */
 		uint64_t next = w->count ? wheel_next(w) >> WHEEL_TICK_SHIFT : until;
@@ -159,14 +164,14 @@ wheel_run(struct wheel *w, uint64_t now_ns)
 		next = MAX_OF(next, w->tick + 1);
 		next = MIN_OF(next, until);
 		uint64_t changed = w->tick ^ next;
-		unsigned left = (unsigned)w->tick & (WHEEL_SLOTS - 1);
+		unsigned behind = (unsigned)w->tick & (WHEEL_SLOTS - 1);
 
 		w->tick = next;
 		for (unsigned level = WHEEL_LEVELS; level-- > 1;)
 			if (changed >> (level * WHEEL_SLOT_BITS))
 				deal_out(w, level, digit(next, level));
 		/* What a handler armed for the past hangs where the hand was. */
-		deal_out(w, 0, left);
+		deal_out(w, 0, behind);
 	}
 	return fired;
 }

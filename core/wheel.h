@@ -2,7 +2,8 @@
 /*
  * core/wheel.h - timers by the million: arming, moving and cancelling cost the same whether ten wait
  * or ten million.  Hierarchical wheel, tick of about 4 ms, reach of years.  A timer never fires early; it may fire
- * one tick late.  Moving a deadline later is the common case (a session hears from its
+ * one tick late, and later when more than WHEEL_RUN_MAX are due together: a million messages found due at a start are no
+ * reason to serve nobody else meanwhile.  Moving a deadline later is the common case (a session hears from its
  * peer) and touches only the timer itself.
  *
  * Times are monotonic nanoseconds (io_mono()).
@@ -17,6 +18,7 @@ enum {
 	WHEEL_SLOT_BITS	 = 6,
 	WHEEL_SLOTS	 = 1 << WHEEL_SLOT_BITS,
 	WHEEL_LEVELS	 = 7, /* 64^7 ticks: 584 years */
+	WHEEL_RUN_MAX	 = 1000, /* timers looked at in one run; others that are due wait for the next */
 };
 
 struct wheel_timer {
@@ -49,7 +51,8 @@ wheel_timer_armed(const struct wheel_timer *timer)
 
 /* No timer is due before this time; UINT64_MAX when none is armed.  May be earlier than the first. */
 uint64_t wheel_next(const struct wheel *w);
-/* Fires all that is due, each disarmed first; a handler may arm and disarm any timer.  Returns how many. */
+/* Fires what is due, each disarmed first; a handler may arm and disarm any timer.  Returns how many.  When something that
+ * is due had to be left, wheel_next() is not later than now. */
 unsigned wheel_run(struct wheel *w, uint64_t now_ns);
 
 #endif

@@ -254,6 +254,39 @@ START_TEST(a_handler_that_arms_for_now_ends)
 	ck_assert_uint_eq(wheel_run(&wheel, 200 * TICK), 1);
 } END_TEST
 
+static struct wheel_timer crowd[3 * WHEEL_RUN_MAX + 7];
+static unsigned		  crowd_fired;
+
+static void
+on_crowd(struct wheel_timer *t)
+{
+	ck_assert_ptr_eq(t, &crowd[crowd_fired]); /* who came first is served first */
+	crowd_fired++;
+}
+
+/* However many are due, a run ends; and who sleeps no longer than wheel_next() misses none of the others. */
+START_TEST(many_at_once_are_served_in_slices)
+{
+	static const unsigned at_once[] = { 1500, WHEEL_RUN_MAX, COUNT_OF(crowd) }; /* the others are due later */
+
+	crowd_fired = 0;
+	wheel_init(&wheel, 0);
+	for (unsigned i = 0; i < COUNT_OF(crowd); i++) {
+		wheel_timer_init(&crowd[i], on_crowd);
+		wheel_arm(&wheel, &crowd[i], i < at_once[_i] ? 50 * TICK : 200 * TICK);
+	}
+	now = 10000 * TICK;
+	while (crowd_fired < COUNT_OF(crowd)) {
+		unsigned expected = MIN_OF((unsigned)WHEEL_RUN_MAX, (unsigned)COUNT_OF(crowd) - crowd_fired);
+
+		ck_assert_uint_le(wheel_next(&wheel), now);
+		ck_assert_uint_eq(wheel_run(&wheel, now), expected);
+		now += TICK;
+	}
+	ck_assert_uint_eq(wheel.count, 0);
+	ck_assert_uint_eq(wheel_next(&wheel), UINT64_MAX);
+} END_TEST
+
 START_TEST(a_handler_may_disarm_what_is_due_with_it)
 {
 	struct counted a = { .fired = 0 }, b = { .fired = 0 };
@@ -299,6 +332,7 @@ main(void)
 	tcase_add_loop_test(tc, never_early_and_at_most_a_tick_late, 0, COUNT_OF(reaches));
 	tcase_add_test(tc, the_end_of_time_can_be_armed);
 	tcase_add_test(tc, a_handler_that_arms_for_now_ends);
+	tcase_add_loop_test(tc, many_at_once_are_served_in_slices, 0, 3);
 	tcase_add_test(tc, a_handler_may_disarm_what_is_due_with_it);
 	tcase_add_test(tc, a_deadline_moves_both_ways);
 	return run_case("core/wheel", tc);
