@@ -10,7 +10,7 @@
  *
  * Lookups are in a table by name and type from their beginning until they are answered; after that they only wait for
  * their socket to be gone.  Beyond DNS_QUERIES_MAX they wait in line without one.  A lookup that nobody waits for any more goes
- * on: the next one to ask finds its answer.
+ * on: the next one to ask finds its answer.  In line it is dropped, so the line is no longer than the questions.
  *
  * Invariants
  *   - a question is in `waiting` while its request waits for a lookup, in `due` until it is told, else in neither;
@@ -60,14 +60,15 @@ struct lookup {
 	struct list_node link; /* in line, or running */
 	struct resolver *resolver;
 	struct list	 waits;
-	bool		 answered;
+	bool		 begun, answered; /* not begun: in line */
 	struct dns_query query;
 	char		 name[];
 };
 
 struct wait {
-	struct list_node node; /* of a lookup */
+	struct list_node node; /* in lookup->waits until it is answered */
 	struct request	*request;
+	struct lookup	*lookup;
 };
 
 struct request {
@@ -153,13 +154,18 @@ request_new(struct resolver *d, struct dns_question *q, struct span name, bool h
 	return r;
 }
 
+static void lookup_left(struct lookup *l);
+
 static void
 request_free(struct request *r)
 {
 	struct resolver *d = r->resolver;
 
 	for (unsigned i = 0; i < SLOTS; i++) {
-		list_remove(&r->wait[i].node);
+		if (list_linked(&r->wait[i].node)) {
+			list_remove(&r->wait[i].node);
+			lookup_left(r->wait[i].lookup);
+		}
 		dns_answer_put(r->answer[i]);
 	}
 	budget_give(&d->reactor->memory, request_octets(r));
@@ -288,11 +294,22 @@ lookup_free(struct lookup *l)
 	free(l);
 }
 
+/* One who waited for it does so no longer. */
+static void
+lookup_left(struct lookup *l)
+{
+	if (l->begun || !list_empty(&l->waits))
+		return;
+	dns_table_remove(&l->resolver->lookups, &l->node);
+	lookup_free(l);
+}
+
 static void
 lookup_run(struct lookup *l)
 {
 	struct resolver *d = l->resolver;
 
+	l->begun = true;
 	list_remove(&l->link);
 	list_append(&d->running, &l->link);
 	d->open++;
@@ -407,6 +424,7 @@ need(struct request *r, enum slot slot, enum dns_type type)
 	l = n ? CONTAINER_OF(n, struct lookup, node) : lookup_begin(d, &key);
 	if (l == NULL)
 		return;
+	r->wait[slot].lookup = l;
 	list_append(&l->waits, &r->wait[slot].node);
 	r->missing++;
 }
@@ -562,12 +580,7 @@ resolver_close(struct resolver *d, void (*closed)(void *arg), void *arg)
 	list_splice(&d->waiting, &d->due);
 	LIST_FOR_EACH(&d->waiting, n)
 		question_forget(LIST_ENTRY(n, struct dns_question, node));
-	LIST_FOR_EACH(&d->in_line, n) {
-		struct lookup *l = LIST_ENTRY(n, struct lookup, link);
-
-		dns_table_remove(&d->lookups, &l->node);
-		lookup_free(l);
-	}
+	INVARIANT(list_empty(&d->in_line)); /* nobody waits any more */
 	LIST_FOR_EACH(&d->running, n)
 		lookup_stop(LIST_ENTRY(n, struct lookup, link));
 	reactor_at_turn_end(d->reactor, &d->hook);

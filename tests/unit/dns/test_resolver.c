@@ -756,6 +756,30 @@ START_TEST(too_many_questions)
 }
 END_TEST
 
+/* Questions that are asked and given up again leave nothing behind, however long nobody answers. */
+START_TEST(given_up_in_line)
+{
+	uint64_t used;
+	char	 name[64];
+
+	open_world(SILENT, SILENT);
+	memset(many, 0, sizeof(many));
+	for (unsigned i = 0; i < DNS_QUERIES_MAX; i++) {
+		(void)snprintf(name, sizeof(name), "n%u.example", i);
+		ask(&many[i], true, name);
+	}
+	used = w.reactor.memory.used;
+	for (unsigned i = DNS_QUERIES_MAX; i < COUNT_OF(many); i++) {
+		(void)snprintf(name, sizeof(name), "n%u.example", i);
+		ask(&many[i], i % 2, name);
+		resolver_cancel(w.resolver, &many[i].question);
+	}
+	ck_assert_uint_eq(w.reactor.memory.used, used);
+	ck_assert_uint_eq(counted(DNS_COUNT_OPEN), DNS_QUERIES_MAX);
+	close_world();
+}
+END_TEST
+
 /* Each allocation on the way fails once: an answer comes all the same, a failure at worst. */
 START_TEST(memory_runs_out)
 {
@@ -920,6 +944,7 @@ main(void)
 	tcase_add_test(tc, equal_questions_are_asked_once);
 	tcase_add_loop_test(tc, is_kept, 0, COUNT_OF(kept_cases));
 	tcase_add_test(tc, too_many_questions);
+	tcase_add_test(tc, given_up_in_line);
 	tcase_add_loop_test(tc, memory_runs_out, 0, 2);
 	tcase_add_loop_test(tc, cancel_at_any_time, 0, 30);
 	tcase_add_test(tc, cancel_inside_done);
