@@ -299,29 +299,38 @@ message_written(struct queue *q, struct record_item *item, int result)
 	finish(s, 0);
 }
 
-/* All pieces are on disk: the record that makes them a message. */
+/* Tells of a failure from outside of the call that met it. */
+static void
+failed_later(struct queue *q, struct record_item *item, int result)
+{
+	struct queue_intake_state *s = CONTAINER_OF(item, struct queue_intake_state, item);
+
+	(void)q;
+	(void)result;
+	finish(s, s->error);
+}
+
+/* All pieces are on disk: the record that makes them a message, unless something went wrong on the way. */
 static void
 write_message(struct queue_intake_state *s)
 {
 	struct queue *q = s->q;
 	uint32_t      count = s->pieces ? s->pieces->count : 0;
-	uint8_t	     *refs = (uint8_t *)s->head + s->head_len;
+	uint8_t	     *refs;
 
+	INVARIANT(s->error || count == s->pieces_begun);
+	if (s->error == 0 && count)
+		s->error = view_set_pieces(s->box, s->pieces);
 	if (s->error) {
-		finish(s, s->error);
+		item_init(&s->item, RECORD_MESSAGE, failed_later);
+		commit_fail_later(q, &s->item);
 		return;
 	}
-	INVARIANT(count == s->pieces_begun);
+	refs = (uint8_t *)s->head + s->head_len;
 	for (uint32_t i = 0; i < count; i++)
 		record_piece_ref_write(&s->pieces->at[i].ref, refs + (size_t)i * RECORD_PIECE_REF_LEN);
-	if (count) {
-		if (view_set_pieces(s->box, s->pieces) < 0) {
-			finish(s, -ENOMEM);
-			return;
-		}
-	} else {
+	if (count == 0)
 		s->box->view.body = span_make(s->text, s->text_len);
-	}
 	item_init(&s->item, RECORD_MESSAGE, message_written);
 	item_add(&s->item, s->head, s->head_len + (size_t)count * RECORD_PIECE_REF_LEN + s->results.len);
 	item_add(&s->item, s->text, s->text_len);
@@ -397,17 +406,6 @@ prepare(struct queue_intake_state *s, const struct envelope *env, const struct q
 	return 0;
 }
 
-/* Tells of a failure from outside of the call that met it. */
-static void
-failed_later(struct queue *q, struct record_item *item, int result)
-{
-	struct queue_intake_state *s = CONTAINER_OF(item, struct queue_intake_state, item);
-
-	(void)q;
-	(void)result;
-	finish(s, s->error);
-}
-
 void
 queue_intake_commit(struct queue_intake *in, const struct envelope *env, const struct queue_settlement *settle)
 {
@@ -420,14 +418,8 @@ queue_intake_commit(struct queue_intake *in, const struct envelope *env, const s
 		s->error = write_pieces(s, 1);
 	if (s->error == 0)
 		s->error = prepare(s, env, settle);
-	if (s->pieces_in_flight)
-		return; /* the last of them goes on */
-	if (s->error) {
-		item_init(&s->item, RECORD_MESSAGE, failed_later);
-		commit_fail_later(s->q, &s->item);
-		return;
-	}
-	write_message(s);
+	if (s->pieces_in_flight == 0) /* else the last of them goes on */
+		write_message(s);
 }
 
 void
