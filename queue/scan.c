@@ -91,14 +91,15 @@ take_record(struct recovery *v, const struct record_header *h)
 	v->place = MIN_OF(v->place + record_stride(h->length), v->size);
 }
 
-/* From here to the next sound header, or to the end, there is something that is no record. */
+/* From here to the next sound header, or to the end, there is something that is no record.  It is looked through no further
+ * than `stop`, where the next turn goes on. */
 static void
-take_other(struct recovery *v)
+take_other(struct recovery *v, uint64_t stop)
 {
 	struct record_header h;
-	uint64_t	     at = v->place + RECORD_ALIGN;
+	uint64_t	     at = v->place + RECORD_ALIGN, end = MIN_OF(stop, v->size);
 
-	while (at < v->size && !record_at(v, at, &h))
+	while (at < end && !record_at(v, at, &h))
 		at += RECORD_ALIGN;
 	v->doubt_from = MIN_OF(v->doubt_from, v->place);
 	v->place = MIN_OF(at, v->size);
@@ -118,7 +119,7 @@ recovery_scan(struct recovery *v)
 		else if (rest_is_zero(v, v->place, &next))
 			v->place = next;
 		else
-			take_other(v);
+			take_other(v, stop);
 	}
 	if (v->place < v->size)
 		return false;

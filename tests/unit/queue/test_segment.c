@@ -450,6 +450,34 @@ START_TEST(piece_that_is_missing_is_told)
 }
 END_TEST
 
+/* However long it takes to look it through, what lies between two records is one stretch. */
+START_TEST(large_damage_is_one_stretch)
+{
+	enum { LARGE = 6 << 20 };
+	struct id before, large, after;
+	uint64_t  number;
+
+	rig_stop();
+	rig.params.segment_octets = 16 << 20;
+	rig.params.inline_octets_max = LARGE;
+	rig_start();
+	before = rig_put(0, 100);
+	large = rig_put(1, LARGE);
+	after = rig_put(2, 100);
+	number = segment_of(large);
+	ck_assert_uint_eq(segment_of(before), number);
+	ck_assert_uint_eq(segment_of(after), number);
+	rig_stop();
+	spoil(number, 2 * 4096, 64); /* behind the first block and the first batch */
+	rig_start();
+	ck_assert_uint_eq(rig.what.damaged, 1);
+	ck_assert_uint_gt(rig.what.lost_octets, LARGE);
+	ck_assert_ptr_null(queue_find(rig.queue, large));
+	ck_assert_int_eq(rig_check(before, 0, 100), 0);
+	ck_assert_int_eq(rig_check(after, 2, 100), 0);
+}
+END_TEST
+
 /* A message that cannot be read back for want of memory is not damaged: its segment goes when it is done. */
 START_TEST(want_of_memory_is_no_damage)
 {
@@ -507,6 +535,7 @@ main(void)
 	tcase_add_loop_test(tc, bad_block_hides_no_other, 0, 8);
 	tcase_add_test(tc, rest_behind_a_bad_block_is_kept);
 	tcase_add_test(tc, want_of_descriptors_is_waited_out);
+	tcase_add_test(tc, large_damage_is_one_stretch);
 	tcase_add_loop_test(tc, want_of_memory_is_no_damage, 0, 3);
 	tcase_add_loop_test(tc, end_before_later_records_is_damage, 0, 2);
 	tcase_add_test(tc, pieces_go_with_their_message);
