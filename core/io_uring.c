@@ -247,6 +247,8 @@ io_open_seam(struct io **out, struct io_net *net, const struct io_params *params
 		return result;
 	}
 	io_uring_ring_dontfork(&io->ring);
+	/* Saves the kernel a look at the table of descriptors in each turn, no more: where it is refused nothing is missing. */
+	(void)io_uring_register_ring_fd(&io->ring);
 	result = check_opcodes(io, why);
 	if (result == 0)
 		result = open_buffers(io, why);
