@@ -2,7 +2,7 @@
 /*
  * core/log.h - one line per event, with keys; logfmt or JSON.
  *
- *	log_info(&r->log, "accepted", LOG_ID("id", m->id), LOG_SPAN("from", from), LOG_UINT("size", n));
+ *	log_info(r->log, "accepted", LOG_ID("id", m->id), LOG_SPAN("from", from), LOG_UINT("size", n));
  *
  * A line is formatted into the core's own buffer and leaves with the next turn by one asynchronous
  * write, so logging never waits.  Cores may share a descriptor: a file takes whole batches, a pipe or a
@@ -51,7 +51,7 @@ struct log_field {
 #define LOG_ID(k, v)	     { .key = (k), .type = LOG_TYPE_ID, .id = (v) }
 #define LOG_ENDPOINT(k, ptr) { .key = (k), .type = LOG_TYPE_ENDPOINT, .endpoint = (ptr) }
 #define LOG_BOOL(k, v)	     { .key = (k), .type = LOG_TYPE_BOOL, .uint = (v) }
-/* An errno, as text: LOG_ERROR("why", -result). */
+/* An errno, as text: LOG_ERRNO("why", -result). */
 #define LOG_ERRNO(k, e)	     { .key = (k), .type = LOG_TYPE_SPAN, .span = span_of(log_errno_name(e)) }
 
 struct log;
