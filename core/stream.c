@@ -166,8 +166,6 @@ take_in(struct stream *s, struct span bytes)
 	} else if (!s->paused) {
 		show_held(s);
 	}
-	if (s->paused && s->held_len >= STREAM_PAUSE_AT)
-		io_cancel(s->reactor->io, &s->recv);
 }
 
 /* Receives unless there is a reason not to. */
@@ -185,20 +183,17 @@ static void
 received(struct io_op *op, const struct io_event *event)
 {
 	struct stream *s = CONTAINER_OF(op, struct stream, recv);
-	bool	       more = event->flags & IO_MORE;
 
 	if (s->state == STREAM_OPEN && !s->end_seen) {
 		if (event->result > 0)
 			take_in(s, event->data);
-		else if (event->result == 0 && !more)
+		else if (event->result == 0)
 			end_reading(s, 0);
 		else if (event->result < 0 && event->result != -ENOBUFS && event->result != -ECANCELED &&
 			 event->result != -EINTR && event->result != -EAGAIN)
 			end_reading(s, event->result);
 		tell_end(s);
 	}
-	if (more)
-		return;
 	if (s->state == STREAM_OPEN)
 		receive(s);
 	else
