@@ -142,10 +142,12 @@ message_arm(struct queue *q, struct queue_message *m)
 	uint64_t earliest = UINT64_MAX;
 	int64_t	 now_ms = queue_wall_ms(q), wait_ms;
 
+	if (q->replaying) /* no timer is armed yet; all are when the last record is read */
+		return;
 	for (uint32_t i = 0; i < m->recipient_count; i++)
 		if (m->recipients[i].state == QUEUE_WAITING)
 			earliest = MIN_OF(earliest, (uint64_t)m->recipients[i].due_ms);
-	if (earliest == UINT64_MAX || m->held || m->doomed || q->replaying) {
+	if (earliest == UINT64_MAX || m->held || m->doomed) {
 		wheel_disarm(&q->reactor->wheel, &m->timer);
 		return;
 	}
