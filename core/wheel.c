@@ -4,6 +4,9 @@
  * that digit comes up, the slot is dealt out to the levels below.  So each timer is moved at most
  * WHEEL_LEVELS times in its life, however far it lies ahead.
  *
+ * A slot may hold a good part of all the timers there are.  It is dealt out over as many runs as that takes; meanwhile the
+ * hand stays where it is, and what is armed hangs as always, never in the slot under the hand but at the lowest level.
+ *
  * Lazy moves: wheel_arm() with a later deadline only writes the deadline.  When the old place comes up the
  * timer is hung again.  A session that hears from its peer a thousand times costs one rehang.
  */
@@ -84,6 +87,9 @@ wheel_next(const struct wheel *w)
 {
 	if (w->count == 0)
 		return UINT64_MAX;
+	for (unsigned level = 1; level < WHEEL_LEVELS; level++)
+		if (w->occupied[level] >> digit(w->tick, level) & 1) /* not all dealt out */
+			return w->tick << WHEEL_TICK_SHIFT;
 	for (unsigned level = 0; level < WHEEL_LEVELS; level++) {
 		unsigned shift = level * WHEEL_SLOT_BITS;
 		unsigned now = digit(w->tick, level);
@@ -101,19 +107,31 @@ wheel_next(const struct wheel *w)
 	return ((w->tick | (WHEEL_SLOTS - 1)) + 1) << WHEEL_TICK_SHIFT;
 }
 
-/* Hangs all timers of a slot anew, as seen from where the hand is now. */
-static void
-deal_out(struct wheel *w, unsigned level, unsigned slot)
+/* Hangs the timers of a slot anew, as seen from where the hand is now: at most *left.  False when some had to stay. */
+static bool
+deal_out(struct wheel *w, unsigned level, unsigned slot, unsigned *left)
 {
-	struct list moved;
+	struct list *from = &w->slots[level][slot];
 
 	if ((w->occupied[level] >> slot & 1) == 0)
-		return;
+		return true;
+	for (; !list_empty(from); (*left)--) {
+		if (*left == 0)
+			return false;
+		hang(w, LIST_ENTRY(list_take_first(from), struct wheel_timer, node));
+	}
 	w->occupied[level] &= ~(1ull << slot);
-	list_init(&moved);
-	list_splice(&moved, &w->slots[level][slot]);
-	for (struct list_node *n; (n = list_take_first(&moved));)
-		hang(w, LIST_ENTRY(n, struct wheel_timer, node));
+	return true;
+}
+
+/* What the hand has come to at the higher levels. */
+static bool
+deal_all_out(struct wheel *w, unsigned *left)
+{
+	for (unsigned level = WHEEL_LEVELS; level-- > 1;)
+		if (!deal_out(w, level, digit(w->tick, level), left))
+			return false;
+	return true;
 }
 
 /* Fires what hangs at the hand, at most *left.  Those whose deadline was moved later are hung anew. */
@@ -152,26 +170,20 @@ unsigned
 wheel_run(struct wheel *w, uint64_t now_ns)
 {
 	uint64_t until = now_ns >> WHEEL_TICK_SHIFT;
-	unsigned fired = 0, left = WHEEL_RUN_MAX;
+	unsigned fired = 0, left = WHEEL_RUN_MAX, deals = WHEEL_DEAL_MAX;
 
-	while (w->tick <= until) {
+	while (w->tick <= until && deal_all_out(w, &deals)) {
+		unsigned behind = digit(w->tick, 0);
+		uint64_t next;
+
 		fired += run_slot(w, now_ns, &left);
 		if (w->tick == until || left == 0)
 			break;
 		/* Jump over stretches in which nothing hangs. */
-		uint64_t next = w->count ? wheel_next(w) >> WHEEL_TICK_SHIFT : until;
-
-		next = MAX_OF(next, w->tick + 1);
-		next = MIN_OF(next, until);
-		uint64_t changed = w->tick ^ next;
-		unsigned behind = (unsigned)w->tick & (WHEEL_SLOTS - 1);
-
-		w->tick = next;
-		for (unsigned level = WHEEL_LEVELS; level-- > 1;)
-			if (changed >> (level * WHEEL_SLOT_BITS))
-				deal_out(w, level, digit(next, level));
-		/* What a handler armed for the past hangs where the hand was. */
-		deal_out(w, 0, behind);
+		next = w->count ? wheel_next(w) >> WHEEL_TICK_SHIFT : until;
+		w->tick = MIN_OF(MAX_OF(next, w->tick + 1), until);
+		/* What a handler armed for the past hangs where the hand was: few, and then the hand moved by one. */
+		(void)deal_out(w, 0, behind, &(unsigned){ UINT32_MAX });
 	}
 	return fired;
 }

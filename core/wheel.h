@@ -18,7 +18,8 @@ enum {
 	WHEEL_SLOT_BITS	 = 6,
 	WHEEL_SLOTS	 = 1 << WHEEL_SLOT_BITS,
 	WHEEL_LEVELS	 = 7, /* 64^7 ticks: 584 years */
-	WHEEL_RUN_MAX	 = 1000, /* timers looked at in one run; others that are due wait for the next */
+	WHEEL_RUN_MAX	 = 1000, /* timers that may fire in one run; others that are due wait for the next */
+	WHEEL_DEAL_MAX	 = 16 * 1024, /* timers hung lower in one run; before that is done none behind them fires */
 };
 
 struct wheel_timer {

@@ -287,6 +287,48 @@ START_TEST(many_at_once_are_served_in_slices)
 	ck_assert_uint_eq(wheel_next(&wheel), UINT64_MAX);
 } END_TEST
 
+static struct wheel_timer far[2 * WHEEL_DEAL_MAX + 5];
+static unsigned		  far_fired;
+
+static void
+on_far(struct wheel_timer *t)
+{
+	ck_assert_uint_le(t->deadline_ns, now);
+	far_fired++;
+}
+
+/* A slot of a higher level that holds very many is dealt out in slices, and nothing fires early, twice or never. */
+START_TEST(many_far_ahead_are_dealt_out_in_slices)
+{
+	uint64_t first = (UINT64_C(64) * 64 * 64 * 3) * TICK; /* where a slot of the fourth level begins */
+	struct counted near = { .again = 0 };
+	unsigned       runs;
+
+	far_fired = 0;
+	wheel_init(&wheel, 0);
+	for (unsigned i = 0; i < COUNT_OF(far); i++) {
+		wheel_timer_init(&far[i], on_far);
+		wheel_arm(&wheel, &far[i], first + (1 + i % 7000) * TICK);
+	}
+	now = first;
+	for (runs = 0; wheel_next(&wheel) <= now; runs++) {
+		ck_assert_uint_eq(wheel_run(&wheel, now), 0);
+		if (runs == 0) { /* some still hang above */
+			wheel_disarm(&wheel, &far[COUNT_OF(far) - 1]);
+			wheel_timer_init(&near.timer, count_fire);
+			wheel_arm(&wheel, &near.timer, now + 2 * TICK);
+		}
+	}
+	ck_assert_uint_eq(runs, 3);
+	for (runs = 0; wheel.count; runs++) {
+		ck_assert_uint_lt(runs, 8000);
+		now = MAX_OF(now, wheel_next(&wheel));
+		(void)wheel_run(&wheel, now);
+	}
+	ck_assert_uint_eq(far_fired, COUNT_OF(far) - 1);
+	ck_assert_uint_eq(near.fired, 1);
+} END_TEST
+
 START_TEST(a_handler_may_disarm_what_is_due_with_it)
 {
 	struct counted a = { .fired = 0 }, b = { .fired = 0 };
@@ -333,6 +375,7 @@ main(void)
 	tcase_add_test(tc, the_end_of_time_can_be_armed);
 	tcase_add_test(tc, a_handler_that_arms_for_now_ends);
 	tcase_add_loop_test(tc, many_at_once_are_served_in_slices, 0, 3);
+	tcase_add_test(tc, many_far_ahead_are_dealt_out_in_slices);
 	tcase_add_test(tc, a_handler_may_disarm_what_is_due_with_it);
 	tcase_add_test(tc, a_deadline_moves_both_ways);
 	return run_case("core/wheel", tc);
