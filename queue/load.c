@@ -238,10 +238,12 @@ void
 queue_last_word(struct queue *q, struct queue_message *m, unsigned recipient, struct queue_last_word *lw)
 {
 	struct queue_last_word_state *s = calloc(1, sizeof(*s));
-	uint64_t		      word = m->recipients[recipient].last_word;
-	struct queue_segment	     *segment = word ? segments_find(&q->segments, message_word_segment(word)) : NULL;
+	struct queue_segment	     *segment;
+	uint64_t		      word;
 
 	INVARIANT(s != NULL && recipient < m->recipient_count);
+	word = m->recipients[recipient].last_word;
+	segment = word ? segments_find(&q->segments, message_word_segment(word)) : NULL;
 	lw->at_ms = 0;
 	lw->host = lw->text = span_make(NULL, 0);
 	lw->state = s;

@@ -263,7 +263,7 @@ message_act(struct queue *q, struct queue_message *m, enum queue_act act, int64_
 	case QUEUE_RETRY:
 		for (uint32_t i = 0; i < m->recipient_count; i++)
 			if (m->recipients[i].state == QUEUE_WAITING)
-				m->recipients[i].due_ms = (uint64_t)at_ms;
+				m->recipients[i].due_ms = message_due_ms(at_ms);
 		break;
 	}
 	message_arm(q, m);

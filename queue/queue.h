@@ -116,6 +116,7 @@ void queue_configure(struct queue *q, const struct queue_params *params);
 /* Refuses new intake, writes what is pending unless the disk has failed, then calls handlers->closed.  In hand is left
  * in hand. */
 void queue_close(struct queue *q);
+/* Once handlers->closed has returned; no intake may be open and no view held any more.  NULL is fine. */
 void queue_free(struct queue *q);
 
 /* --- intake ---------------------------------------------------------------------------------------------- */
