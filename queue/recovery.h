@@ -40,7 +40,7 @@ struct recovery {
 	/* The end of the last segment that has records, when nothing can be made of it. */
 	struct queue_segment  *torn;
 	uint64_t	       torn_from, torn_octets;
-	uint64_t	       cursor; /* while entering */
+	uint64_t	       cursor, overdue; /* while entering; messages that were due before */
 	uint64_t	       begun_ns;
 	struct arena	       arena;
 	struct queue_recovery  what;

@@ -12,6 +12,8 @@
 
 #include <errno.h>
 
+enum { OVERDUE_PER_MS = 100 }; /* messages found overdue, from the moment on when they are entered */
+
 void
 recovery_damage(struct recovery *v, struct queue_segment *segment, uint64_t at, uint64_t octets, const char *what)
 {
@@ -213,6 +215,9 @@ enter(void *arg, struct queue_message *m)
 
 	if (!m->broken) {
 		message_arm(q, m);
+		/* Millions may be overdue after a day without us: they come one after another, and other timers in between. */
+		if (wheel_timer_armed(&m->timer) && m->timer.deadline_ns <= reactor_now(q->reactor))
+			reactor_arm_ms(q->reactor, &m->timer, v->overdue++ / OVERDUE_PER_MS);
 		return true;
 	}
 	recovery_damage(v, m->segment, m->record_at, m->record_len, "a piece of the message is missing");

@@ -177,6 +177,46 @@ START_TEST(due_times_are_held_to_their_range)
 }
 END_TEST
 
+enum { OVERDUE = 350, TOGETHER_MAX = 100 };
+
+static uint64_t overdue[OVERDUE];
+
+static bool
+note_deadline(void *arg, struct queue_message *m)
+{
+	unsigned *n = arg;
+
+	ck_assert_uint_lt(*n, OVERDUE);
+	overdue[(*n)++] = m->timer.deadline_ns;
+	return true;
+}
+
+/* Messages that were due before the start come due after it, each once, and not all in one turn. */
+START_TEST(overdue_come_one_after_another)
+{
+	uint64_t cursor = 0;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < OVERDUE; i++)
+		(void)rig_put(i, 100);
+	rig_restart();
+	while (queue_walk(rig.queue, &cursor, 1000, note_deadline, &n))
+		;
+	ck_assert_uint_eq(n, OVERDUE);
+	for (unsigned i = 0; i < n; i++) {
+		unsigned together = 0;
+
+		for (unsigned j = 0; j < n; j++)
+			together += overdue[i] == overdue[j];
+		ck_assert_uint_le(together, TOGETHER_MAX);
+	}
+	for (unsigned i = 0; i < RIG_TURNS_MAX && rig.due < OVERDUE; i++)
+		rig_turn();
+	turns(10);
+	ck_assert_uint_eq(rig.due, OVERDUE);
+}
+END_TEST
+
 struct word {
 	struct queue_last_word lw;
 	bool		       done;
@@ -369,6 +409,7 @@ main(void)
 	tcase_add_test(tc, delete_in_hand_lasts);
 	tcase_add_test(tc, retry_lasts);
 	tcase_add_loop_test(tc, due_times_are_held_to_their_range, 0, COUNT_OF(due_cases));
+	tcase_add_test(tc, overdue_come_one_after_another);
 	tcase_add_test(tc, last_words_are_found);
 	tcase_add_test(tc, close_waits_for_reads);
 	suite_add_tcase(suite, tc);
