@@ -3,134 +3,156 @@
 """The control socket as programs meet it: what it answers to nonsense, and that it outlives those who send it."""
 import json
 import socket
-import unittest
+import sys
 
-from daemon import Daemon, wait_for
+import ringpost
+from daemon import NOBODY, Daemon
+from ringpost import expect, expect_equal, expect_in, wait_until
 
-NOBODY = "01jd0000000000000000000000"
+
+def begin(rig):
+    d = Daemon(rig)
+    return d, d.control()
 
 
-class Protocol(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.daemon = Daemon()
-        cls.addClassCleanup(cls.daemon.close)
+def end(d, client):
+    """It still works, and ends in order."""
+    expect_in("status", client.ask({"do": "status"})[0][0])
+    client.close()
+    d.stop()
 
-    def setUp(self):
-        self.client = self.daemon.client()
-        self.addCleanup(self.client.close)
 
-    def works(self):
-        self.assertIn("status", self.client.ask({"do": "status"})[0][0])
+def hello(rig):
+    d, client = begin(rig)
+    expect_equal(client.hello["hello"]["protocol"], 1)
+    expect_equal(client.hello["hello"]["name"], "ringpost")
+    end(d, client)
 
-    def test_hello(self):
-        self.assertEqual(self.client.hello["hello"]["protocol"], 1)
-        self.assertEqual(self.client.hello["hello"]["name"], "ringpost")
-        self.works()
 
-    def test_wrong_requests(self):
-        """Each is an error that says why, and the connection goes on."""
-        for request in [
-                b"status\n", b"{\n", b"[]\n", b'"status"\n', b"{}\n", b'{"do": 1}\n', b'{"do": null}\n',
-                b'{"do": "status"} {"do": "status"}\n', b"{'do': 'status'}\n", b'{"do": "status",}\n', b"\0\n",
-                b'{"do": "status\xff"}\n', b'{"do": "st\\u0000atus"}\n', b'{"do": "status", "do": "reload"}\n',
-                b"[" * 60000 + b"\n", b'{"do": ' + b'{"do": ' * 7000 + b"\n", b"{" * 3000 + b"}" * 3000 + b"\n",
-                {"do": "nonsense"}, {"do": "STATUS"}, {"do": ["status"]}, {"do": "status", "limit": 1},
-                {"do": "list", "limit": -1}, {"do": "list", "limit": 1.5}, {"do": "list", "limit": "3"},
-                {"do": "list", "limit": 10 ** 18}, {"do": "list", "limit": 10001}, {"do": "list", "domian": "x.example"},
-                {"do": "list", "domain": ""}, {"do": "list", "domain": 5}, {"do": "list", "domain": "a b"},
-                {"do": "list", "domain": "x" * 1000}, {"do": "list", "from": "a@" + "x" * 2000}, {"do": "list", "from": []},
-                {"do": "list", "from": "@a b"}, {"do": "list", "state": "x"}, {"do": "list", "state": None},
-                {"do": "list", "ids": [NOBODY]}, {"do": "show"}, {"do": "show", "id": "short"}, {"do": "show", "id": [NOBODY]},
-                {"do": "show", "id": "u" * 26}, {"do": "show", "id": NOBODY, "limit": 1}, {"do": "delete"},
-                {"do": "delete", "all": False}, {"do": "delete", "all": 1}, {"do": "delete", "ids": []},
-                {"do": "delete", "ids": NOBODY}, {"do": "delete", "ids": [1]}, {"do": "delete", "ids": [NOBODY, ""]},
-                {"do": "delete", "ids": [NOBODY], "all": True}, {"do": "delete", "all": True, "domain": "x.example"},
-                {"do": "delete", "domain": "*"}, {"do": "delete", "state": "any"}]:
-            lines, last = self.client.ask(request)
-            self.assertEqual(lines, [], request)
-            self.assertEqual(last["error"], "bad-request", (request, last))
-            self.assertGreater(len(last["why"]), 10, request)
-        self.works()
+def wrong_requests(rig):
+    """Each is an error that says why, and the connection goes on."""
+    d, client = begin(rig)
+    for request in [
+            b"status\n", b"{\n", b"[]\n", b'"status"\n', b"{}\n", b'{"do": 1}\n', b'{"do": null}\n',
+            b'{"do": "status"} {"do": "status"}\n', b"{'do': 'status'}\n", b'{"do": "status",}\n', b"\0\n",
+            b'{"do": "status\xff"}\n', b'{"do": "st\\u0000atus"}\n', b'{"do": "status", "do": "reload"}\n',
+            b"[" * 60000 + b"\n", b'{"do": ' + b'{"do": ' * 7000 + b"\n", b"{" * 3000 + b"}" * 3000 + b"\n",
+            {"do": "nonsense"}, {"do": "STATUS"}, {"do": ["status"]}, {"do": "status", "limit": 1},
+            {"do": "list", "limit": -1}, {"do": "list", "limit": 1.5}, {"do": "list", "limit": "3"},
+            {"do": "list", "limit": 10 ** 18}, {"do": "list", "limit": 10001}, {"do": "list", "domian": "x.example"},
+            {"do": "list", "domain": ""}, {"do": "list", "domain": 5}, {"do": "list", "domain": "a b"},
+            {"do": "list", "domain": "x" * 1000}, {"do": "list", "from": "a@" + "x" * 2000}, {"do": "list", "from": []},
+            {"do": "list", "from": "@a b"}, {"do": "list", "state": "x"}, {"do": "list", "state": None},
+            {"do": "list", "ids": [NOBODY]}, {"do": "show"}, {"do": "show", "id": "short"}, {"do": "show", "id": [NOBODY]},
+            {"do": "show", "id": "u" * 26}, {"do": "show", "id": NOBODY, "limit": 1}, {"do": "delete"},
+            {"do": "delete", "all": False}, {"do": "delete", "all": 1}, {"do": "delete", "ids": []},
+            {"do": "delete", "ids": NOBODY}, {"do": "delete", "ids": [1]}, {"do": "delete", "ids": [NOBODY, ""]},
+            {"do": "delete", "ids": [NOBODY], "all": True}, {"do": "delete", "all": True, "domain": "x.example"},
+            {"do": "delete", "domain": "*"}, {"do": "delete", "state": "any"}]:
+        lines, last = client.ask(request)
+        expect_equal(lines, [], request)
+        expect_equal(last["error"], "bad-request", (request, last))
+        expect(len(last["why"]) > 10, (request, last))
+    end(d, client)
 
-    def test_unknown_id(self):
-        self.assertEqual(self.client.ask({"do": "show", "id": NOBODY})[1]["error"], "unknown")
-        lines, last = self.client.ask({"do": "hold", "ids": [NOBODY]})
-        self.assertEqual(lines, [{"unknown": {"id": NOBODY}}])
-        self.assertEqual(last, {"end": {"done": 0, "unknown": 1, "failed": 0}})
 
-    def test_too_long(self):
-        for tail in (b"\n", b""):
-            client = self.daemon.client()
-            client.send(b'{"do": "' + b"x" * 70000 + tail)
-            self.assertEqual(client.reply()[1]["error"], "too-long")
-            self.assertIsNone(client.line())
-            client.close()
-        # The longest that fits is read.
-        self.client.send(b'{"do": "status"' + b" " * (65535 - 16) + b"}\n")
-        self.assertIn("status", self.client.reply()[0][0])
+def unknown_id(rig):
+    d, client = begin(rig)
+    expect_equal(client.ask({"do": "show", "id": NOBODY})[1]["error"], "unknown")
+    lines, last = client.ask({"do": "hold", "ids": [NOBODY]})
+    expect_equal(lines, [{"unknown": {"id": NOBODY}}])
+    expect_equal(last, {"end": {"done": 0, "unknown": 1, "failed": 0}})
+    end(d, client)
 
-    def test_cut_anywhere(self):
-        request = json.dumps({"do": "hold", "ids": [NOBODY]}).encode() + b"\r\n\n"
-        for octet in request:
-            self.client.send(bytes([octet]))
-        self.assertEqual(self.client.reply()[1]["end"]["unknown"], 1)
-        self.works()
 
-    def test_pipelined(self):
-        """Asked at once, answered in order; a client that has finished asking still hears the answers."""
-        count = 3000
-        for n in range(count):
-            if n % 3 == 2:
-                self.client.send(b"nonsense\n")
-            else:
-                self.client.send({"do": "show" if n % 3 else "hold", **({"id": NOBODY} if n % 3 else {"ids": [NOBODY]})})
-            if n % 500 == 499:  # else both sides would wait for the other to read
-                for m in range(n - 499, n + 1):
-                    last = self.client.reply()[1]
-                    self.assertEqual("end" in last, m % 3 == 0, last)
-        for _ in range(20):
-            self.client.send({"do": "status"})
-        self.client.send(b'{"do": "stat')
-        self.client.socket.shutdown(socket.SHUT_WR)
-        for _ in range(20):
-            self.assertEqual(self.client.reply()[1], {"end": {}})
-        self.assertIsNone(self.client.line())
+def too_long(rig):
+    d, client = begin(rig)
+    for tail in (b"\n", b""):
+        other = d.control()
+        other.send(b'{"do": "' + b"x" * 70000 + tail)
+        expect_equal(other.reply()[1]["error"], "too-long")
+        expect_equal(other.line(), None, "after the last line")
+        other.close()
+    # The longest that fits is read.
+    client.send(b'{"do": "status"' + b" " * (65535 - 16) + b"}\n")
+    expect_in("status", client.reply()[0][0])
+    end(d, client)
 
-    def test_gone_before_the_answer(self):
-        """They leave room for others at once, and not when somebody has lost patience with them."""
-        def counted(name):
-            lines, _ = self.client.ask({"do": "metrics"})
-            return next(line["metric"]["values"][0] for line in lines if line["metric"]["name"] == name)
 
-        late = counted("admin_too_late_total")
-        for request in ({"do": "status"}, {"do": "metrics"}, {"do": "reload"}, {"do": "list", "limit": 0},
-                        {"do": "hold", "all": True}, b"nonsense\n", b'{"do": "sta'):
-            for _ in range(5):
-                client = self.daemon.client()
-                client.send(request)
-                client.close()
-            wait_for("them to be forgotten", lambda: counted("admin_connections") == 1)
-        self.assertEqual(counted("admin_too_late_total"), late)
+def cut_anywhere(rig):
+    d, client = begin(rig)
+    request = json.dumps({"do": "hold", "ids": [NOBODY]}).encode() + b"\r\n\n"
+    for octet in request:
+        client.send(bytes([octet]))
+    expect_equal(client.reply()[1]["end"]["unknown"], 1)
+    end(d, client)
 
-    def test_too_many(self):
-        """Beyond what it takes clients are told so, and there is room again when others leave."""
-        clients = []
 
-        def refused():
-            done = self.daemon.ctl("status")
-            if done.returncode == 0:
-                clients.append(self.daemon.client())
-            return done if done.returncode else None
+def pipelined(rig):
+    """Asked at once, answered in order; a client that has finished asking still hears the answers."""
+    d, client = begin(rig)
+    count = 3000
+    for n in range(count):
+        if n % 3 == 2:
+            client.send(b"nonsense\n")
+        else:
+            client.send({"do": "show" if n % 3 else "hold", **({"id": NOBODY} if n % 3 else {"ids": [NOBODY]})})
+        if n % 500 == 499:  # else both sides would wait for the other to read
+            for m in range(n - 499, n + 1):
+                last = client.reply()[1]
+                expect_equal("end" in last, m % 3 == 0, last)
+    for _ in range(20):
+        client.send({"do": "status"})
+    client.send(b'{"do": "stat')
+    client.socket.shutdown(socket.SHUT_WR)
+    for _ in range(20):
+        expect_equal(client.reply()[1], {"end": {}})
+    expect_equal(client.line(), None, "after the last line")
+    client.close()
+    d.stop()
 
-        done = wait_for("a refusal", refused)
-        self.assertGreaterEqual(len(clients), 20)
-        self.assertEqual(done.returncode, 3)
-        self.assertIn("too many connections", done.stderr)
-        for client in clients:
-            client.close()
-        wait_for("room", lambda: self.daemon.ctl("status").returncode == 0)
+
+def gone_before_the_answer(rig):
+    """They leave room for others at once, and not when somebody has lost patience with them."""
+    d, client = begin(rig)
+
+    def counted(name):
+        lines, _ = client.ask({"do": "metrics"})
+        return next(line["metric"]["values"][0] for line in lines if line["metric"]["name"] == name)
+
+    late = counted("admin_too_late_total")
+    for request in ({"do": "status"}, {"do": "metrics"}, {"do": "reload"}, {"do": "list", "limit": 0},
+                    {"do": "hold", "all": True}, b"nonsense\n", b'{"do": "sta'):
+        for _ in range(5):
+            other = d.control()
+            other.send(request)
+            other.close()
+        wait_until("them to be forgotten", lambda: counted("admin_connections") == 1)
+    expect_equal(counted("admin_too_late_total"), late)
+    end(d, client)
+
+
+def too_many(rig):
+    """Beyond what it takes clients are told so, and there is room again when others leave."""
+    d, client = begin(rig)
+    clients = []
+
+    def refused():
+        done = d.ctl("status")
+        if done.returncode == 0:
+            clients.append(d.control())
+        return done if done.returncode else None
+
+    done = wait_until("a refusal", refused)
+    expect(len(clients) >= 20, f"only {len(clients)} were let in")
+    expect_equal(done.returncode, 3)
+    expect_in("too many connections", done.stderr)
+    for other in clients:
+        other.close()
+    wait_until("room", lambda: d.ctl("status").returncode == 0)
+    end(d, client)
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    sys.exit(ringpost.main(hello, wrong_requests, unknown_id, too_long, cut_anywhere, pipelined, gone_before_the_answer,
+                           too_many))

@@ -6,7 +6,7 @@ smtplib's own data() mends line ends on the way, which is what the tests are abo
 import re
 import smtplib
 
-PATIENCE_S = 60
+from ringpost import PATIENCE_S
 
 
 def stuffed(text):
@@ -33,8 +33,9 @@ class Client(smtplib.SMTP):
         if not any(code == 250 for code, _ in replies):
             self.rset()
             return replies[0]
-        if chunks is not None:
-            return self.send_chunks(text, chunks)
+        return self.send_data(text) if chunks is None else self.send_chunks(text, chunks)
+
+    def send_data(self, text):
         reply = self.docmd("DATA")
         if reply[0] != 354:
             return reply

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs ringpost and ringpost-bench as their users do.  For the tests in crash/, interop/, faults/ and their like.
+"""Runs ringpost, ringpostctl and ringpost-bench as their users do, for all tests of whole programs.
 
 A test is a file with cases, functions that take a Rig, and ends in
 
@@ -16,6 +16,7 @@ The environment says where things are: RINGPOST_BIN_DIR, RINGPOST_SOURCE_DIR, RI
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -49,14 +50,15 @@ def chance():
 
 def wait_until(what, condition, seconds=PATIENCE_S):
     """Asks until condition() gives something true, and returns that."""
-    end = time.monotonic() + seconds
+    end, pause = time.monotonic() + seconds, 0.0005
     while True:
         result = condition()
         if result:
             return result
         if time.monotonic() > end:
             raise AssertionError(f"waited {seconds} s in vain for {what() if callable(what) else what}")
-        time.sleep(0.01)
+        time.sleep(pause)
+        pause = min(2 * pause, 0.02)
 
 
 def expect(truth, what):
@@ -64,9 +66,14 @@ def expect(truth, what):
         raise AssertionError(what)
 
 
-def expect_equal(got, wanted, what):
+def expect_equal(got, wanted, what="the two differ"):
     if got != wanted:
         raise AssertionError(f"{what}: got {got!r}, wanted {wanted!r}")
+
+
+def expect_in(part, whole, what="it lacks something"):
+    if part not in whole:
+        raise AssertionError(f"{what}: no {part!r} in {whole!r}")
 
 
 def read_text(path):
@@ -83,6 +90,22 @@ def count_lines(path):
             return file.read().count(b"\n")
     except FileNotFoundError:
         return 0
+
+
+def logfmt(line):
+    """The keys of a line of the log and what they say, all of it text."""
+    pairs = re.findall(r'([^\s=]+)=("(?:[^"\\]|\\.)*"|\S*)', line)
+    return {key: re.sub(r"\\(.)", r"\1", value[1:-1]) if value[:1] == '"' else value for key, value in pairs}
+
+
+def arrivals(ledger):
+    """What a sink took for whom, in order: (id, recipient, milliseconds since 1970)."""
+    for line in read_text(ledger).splitlines():
+        word, *keys = line.split()
+        if word == "received":
+            keys = dict(key.split("=", 1) for key in keys)
+            for recipient in keys["rcpt"].split(","):
+                yield keys["id"], recipient, int(keys["time"])
 
 
 class Process:
@@ -143,9 +166,9 @@ def port_answers(port, greeting=b"220"):
 
 
 class Ringpost:
-    """One instance: its settings, its spool, its log; started as often as the case likes.
+    """One instance: its settings, its spool, its log, its control socket; started as often as the case likes.
 
-    settings: what the settings file says beside what every test wants.  Its log is JSON, one dict for each line.
+    settings: what the settings file says beside what every test wants.
     """
 
     def __init__(self, rig, name, settings):
@@ -153,6 +176,7 @@ class Ringpost:
         self.port = rig.port()
         self.process = None
         self.config = rig.path(name + ".yaml")
+        self.socket = rig.path(name + ".sock")
         self.log_path = rig.path(name + ".log")
         self.log_from = 0
         self.log_torn = False  # a case whose log's disk fills up: lines may be cut
@@ -179,7 +203,7 @@ class Ringpost:
         """Starts it and does not wait.  prefix: words in front of the command, as of prlimit."""
         expect(self.process is None or not self.process.running(), f"{self.name} runs already")
         self.log_from = os.path.getsize(self.log_path) if os.path.exists(self.log_path) else 0
-        words = [*prefix, os.path.join(BIN, "ringpost"), "--config", os.path.basename(self.config)]
+        words = [*prefix, os.path.join(BIN, "ringpost"), "--config", self.config]
         self.process = self.rig.process(self.name, words, **more)
         return self
 
@@ -198,22 +222,27 @@ class Ringpost:
             return result
         return wait_until(f"{self.name} {what}", met)
 
-    def log(self, event=None, whole=False, **fields):
-        """Lines since its last start (whole: since ever), as dicts; those of an event, and with these values."""
-        lines = []
+    def log_lines(self, whole=False):
+        """What was logged since its last start (whole: since ever), up to the last line end."""
         try:
             with open(self.log_path, "rb") as file:
                 file.seek(0 if whole else self.log_from)
-                text = file.read()
+                return file.read().decode("utf-8", "backslashreplace").split("\n")[:-1]
         except FileNotFoundError:
-            return lines
-        for line in text.split(b"\n")[:-1]:
-            if event and b'"event":"%b"' % event.encode() not in line:
+            return []
+
+    def log(self, event=None, whole=False, **fields):
+        """The same as dicts: lines of an event, and with these values.  As logfmt has it all values are text."""
+        json_lines = self.settings["log"]["format"] == "json"
+        mark = (f'"event":"{event}"' if json_lines else f"event={event} ") if event else ""
+        lines = []
+        for text in self.log_lines(whole):
+            if mark not in text:
                 continue
             try:
-                line = json.loads(line)
+                line = json.loads(text) if json_lines else logfmt(text)
             except ValueError:
-                expect(self.log_torn, f"a line of the log cannot be read: {line}")
+                expect(self.log_torn, f"a line of the log cannot be read: {text}")
                 continue
             if all(line.get(key) == value for key, value in fields.items()):
                 lines.append(line)
@@ -228,6 +257,10 @@ class Ringpost:
 
     def reload(self):
         self.process.send(signal.SIGHUP)
+
+    def ctl(self, *words):
+        """ringpostctl, run to its end."""
+        return self.rig.run("ringpostctl", "--socket", self.settings["control"]["socket"], *words)
 
     def kill(self):
         self.process.kill()
@@ -307,6 +340,11 @@ class Rig:
         self.processes.append(process)
         return process
 
+    def run(self, program, *words, **more):
+        """One of our programs, to its end: its exit status, and what it said."""
+        return subprocess.run([os.path.join(BIN, program), *map(str, words)], cwd=self.directory, capture_output=True,
+                              encoding="utf-8", timeout=PATIENCE_S, check=False, **more)
+
     def ringpost(self, name="ringpost", **settings):
         return Ringpost(self, name, settings)
 
@@ -314,9 +352,9 @@ class Rig:
         """ringpost-bench, started."""
         return self.process(name or command, [os.path.join(BIN, "ringpost-bench"), command, *map(str, words)])
 
-    def bench_sink(self, *words, name="sink", ledger=None):
+    def bench_sink(self, *words, name="sink", ledger=None, port=None):
         """A sink that listens, with a ledger, which sinks may share; its port is .port, the ledger's path .ledger."""
-        port, ledger = self.port(), ledger or self.path(name + ".ledger")
+        port, ledger = port or self.port(), ledger or self.path(name + ".ledger")
         sink = self.bench("sink", "--listen", f"127.0.0.1:{port}", "--ledger", ledger, *words, name=name)
         wait_until("the sink to listen", lambda: port_answers(port))
         sink.port, sink.ledger = port, ledger
@@ -324,15 +362,13 @@ class Rig:
 
     def balance(self, sent, received):
         """The two ledgers against one another: a dict of numbers, its findings as text under "findings"."""
-        done = subprocess.run([os.path.join(BIN, "ringpost-bench"), "ledger", "--json", sent, received],
-                              capture_output=True, text=True, check=False)
+        done = self.run("ringpost-bench", "ledger", "--json", sent, received)
         expect(done.returncode in (0, 1), f"ringpost-bench ledger: {done.stderr}")
         return json.loads(done.stdout) | {"findings": done.stderr}
 
 
-def one(case):
+def one(name, case):
     """ok, failed or skipped."""
-    name = f"{os.path.basename(sys.argv[0]).removesuffix('.py')}.{case.__name__}"
     try:
         with Rig(name) as rig:
             summary = case(rig)
@@ -347,15 +383,21 @@ def one(case):
     return "ok"
 
 
+def run_all(cases):
+    """Runs a dict of cases by their names.  0, 1, or 77 when every one was skipped."""
+    sys.stdout.reconfigure(line_buffering=True)
+    results = [one(name, case) for name, case in cases.items()]
+    if "failed" in results:
+        return 1
+    return 77 if "ok" not in results else 0
+
+
 def main(*cases):
-    """Runs the cases named on the command line, or all.  0, 1, or 77 when every one was skipped."""
+    """Runs the cases named on the command line, or all; as run_all()."""
     wanted = sys.argv[1:]
     unknown = set(wanted) - {case.__name__ for case in cases}
     if unknown:
         print(f"no such case: {', '.join(unknown)}")
         return 2
-    sys.stdout.reconfigure(line_buffering=True)
-    results = [one(case) for case in cases if not wanted or case.__name__ in wanted]
-    if "failed" in results:
-        return 1
-    return 77 if "ok" not in results else 0
+    test = os.path.basename(sys.argv[0]).removesuffix(".py")
+    return run_all({f"{test}.{case.__name__}": case for case in cases if not wanted or case.__name__ in wanted})

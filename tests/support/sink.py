@@ -10,7 +10,8 @@ import threading
 
 import ringpost
 
-Message = collections.namedtuple("Message", "sender sender_options recipients text how")
+# commands: MAIL and each RCPT that was taken, as they came.
+Message = collections.namedtuple("Message", "sender sender_options recipients commands text how")
 
 OFFERS = ("PIPELINING", "SIZE", "8BITMIME", "CHUNKING", "BINARYMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES", "DSN")
 
@@ -29,7 +30,7 @@ class Session:
 
     def reset(self):
         self.sender = self.sender_options = None
-        self.recipients, self.chunks = [], []
+        self.recipients, self.commands, self.chunks = [], [], []
 
     def read_more(self):
         more = self.connection.recv(65536)
@@ -70,9 +71,9 @@ class Session:
                 self.say("221 2.0.0 bye")
                 return
             else:
-                self.say(self.plain(verb, rest))
+                self.say(self.plain(verb, rest, line))
 
-    def plain(self, verb, rest):
+    def plain(self, verb, rest, line):
         if verb == "EHLO":
             self.reset()
             return "\r\n".join(["250-sink.example.org"] + [f"250-{offer}" for offer in self.sink.offers] + ["250 HELP"])
@@ -82,9 +83,11 @@ class Session:
         path = re.fullmatch(r"(?:FROM|TO):<(.*?)>(?: (.*))?", rest, re.IGNORECASE)
         if verb == "MAIL" and path and self.sender is None:
             self.sender, self.sender_options = path.group(1), (path.group(2) or "").split()
+            self.commands.append(line)
             return "250 2.1.0 ok"
         if verb == "RCPT" and path and self.sender is not None:
             self.recipients.append(path.group(1))
+            self.commands.append(line)
             return "250 2.1.5 ok"
         return "503 5.5.1 what"
 
@@ -110,21 +113,21 @@ class Session:
     def keep(self, text, how):
         own = self.sink.answer(".", "") if self.sink.answer else None
         if not own:
-            self.sink.add(Message(self.sender, self.sender_options, self.recipients, text, how))
+            self.sink.add(Message(self.sender, self.sender_options, self.recipients, self.commands, text, how))
         self.reset()
         self.say(own or "250 2.0.0 taken")
 
 
 class Sink:
     """Listens from the start.  answer(verb, rest), if given, may return a reply instead of the usual one; it is also asked about
-    ".", the end of the text.  messages grows; wait() for what must come."""
+    ".", the end of the text.  messages grows; wait() for what must come.  Sinks at several addresses may share a port."""
 
-    def __init__(self, rig, offers=OFFERS, answer=None):
+    def __init__(self, rig, offers=OFFERS, answer=None, address="127.0.0.1", port=None):
         self.offers, self.answer = offers, answer
         self.messages = []
         self.lock = threading.Lock()
-        self.port = rig.port()
-        self.listener = socket.create_server(("127.0.0.1", self.port), backlog=128)
+        self.port = port or rig.port()
+        self.listener = socket.create_server((address, self.port), backlog=128)
         rig.at_end.append(lambda: self.listener.shutdown(socket.SHUT_RDWR))  # which wakes accept()
         threading.Thread(target=self.accept, daemon=True).start()
 
