@@ -38,13 +38,8 @@ DUPLICATES_PER_KILL_MAX = 1000
 def copies(path):
     """When each recipient of each message arrived, in milliseconds since 1970, in order."""
     arrived = collections.defaultdict(list)
-    with open(path, encoding="utf-8") as ledger:
-        for line in ledger:
-            word, *keys = line.split()
-            if word == "received":
-                keys = dict(key.split("=", 1) for key in keys)
-                for recipient in keys["rcpt"].split(","):
-                    arrived[keys["id"], recipient].append(int(keys["time"]))
+    for message, recipient, time_ms in ringpost.arrivals(path):
+        arrived[message, recipient].append(time_ms)
     return arrived
 
 

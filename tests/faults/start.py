@@ -4,7 +4,6 @@
 import os
 import re
 import socket
-import subprocess
 import sys
 
 import client
@@ -35,8 +34,7 @@ def settings_errors(rig):
             file.write(text)
         said = set()
         for option in ("--check", "--config", "--settings"):
-            run = subprocess.run([os.path.join(ringpost.BIN, "ringpost"), option, path], cwd=rig.directory, text=True,
-                                 capture_output=True, timeout=ringpost.PATIENCE_S, check=False)
+            run = rig.run("ringpost", option, path)
             expect_equal(run.returncode, 1, f"{name}, {option}: exit status; {run.stderr}")
             expect_equal(run.stdout, "", f"{name}, {option}: standard output")
             said.add(run.stderr)
@@ -51,12 +49,10 @@ def settings_errors(rig):
 
 def command_line(rig):
     for words in (["--nonsense"], ["file.yaml"], ["--check"]):
-        run = subprocess.run([os.path.join(ringpost.BIN, "ringpost"), *words], cwd=rig.directory, text=True,
-                             capture_output=True, timeout=ringpost.PATIENCE_S, check=False)
+        run = rig.run("ringpost", *words)
         expect_equal(run.returncode, 2, f"exit status of {words}")
         expect(run.stderr, f"nothing said to {words}")
-    run = subprocess.run([os.path.join(ringpost.BIN, "ringpost"), "--config", "absent.yaml"], cwd=rig.directory, text=True,
-                         capture_output=True, timeout=ringpost.PATIENCE_S, check=False)
+    run = rig.run("ringpost", "--config", "absent.yaml")
     expect_equal(run.returncode, 1, "exit status without the file")
     expect("absent.yaml" in run.stderr and "No such file" in run.stderr, f"it says {run.stderr}")
 
@@ -74,16 +70,15 @@ def second_instance(rig):
     hop = sink.Sink(rig)
     first = rig.ringpost("first", routes={"*": f"smtp:127.0.0.1:{hop.port}"}).start()
     expect_failure(rig.ringpost("second", spool={"directory": "first.spool"}), "another process is using this spool")
-    again = rig.process("again", [os.path.join(ringpost.BIN, "ringpost"), "--config", first.config])
-    expect_equal(again.wait(), 1, "exit status of the same once more")
-    expect("another process is using this spool" in again.err(), f"it says {again.err()}")
+    again = rig.run("ringpost", "--config", first.config)
+    expect_equal(again.returncode, 1, "exit status of the same once more")
+    expect("another process is using this spool" in again.stderr, f"it says {again.stderr}")
     for n in range(20):  # also where the other one might have listened
         with client.Client(first.port) as c:
             reply = c.transaction("a@example.org", [f"b{n}@example.org"], b"Subject: x\r\n\r\n")
             expect_equal(reply[0], 250, "the first")
         hop.wait(f"b{n}@example.org")
-    status = subprocess.run([os.path.join(ringpost.BIN, "ringpostctl"), "--socket", first.settings["control"]["socket"], "status"],
-                            cwd=rig.directory, capture_output=True, text=True, timeout=ringpost.PATIENCE_S, check=False)
+    status = first.ctl("status")
     expect_equal(status.returncode, 0, f"exit status of ringpostctl; {status.stderr}")
     first.stop()
     expect_equal(first.waiting(), 0, "messages left")

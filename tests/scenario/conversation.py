@@ -3,10 +3,6 @@
 import re
 
 
-class Mistake(Exception):
-    """The file itself is wrong."""
-
-
 class Step:
     """One thing to do: kind, the line it stands in, and what belongs to the kind."""
 
@@ -52,7 +48,7 @@ class Conversation:
                 try:
                     self.take(line.rstrip("\n"), number)
                 except (ValueError, KeyError, IndexError) as e:
-                    raise Mistake("%s:%d: %s: %s" % (path, number, line.strip(), e)) from e
+                    raise AssertionError(f"{path}:{number}: {line.strip()}: {e}") from e
 
     def take(self, line, number):
         if not line or line.startswith("#"):

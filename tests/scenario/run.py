@@ -35,33 +35,50 @@ not, and mail for ours.test and what is below sub.ours.test is taken from everyb
 A conversation with "cut: everywhere" is held once as it stands, once octet by octet, and then once for each place where a
 packet can be cut in two; the replies must be the same each time.
 
-Behind the last line nothing but the end of the connection may be heard.  When there is no "ledger: open", every message that was accepted was told so to its client, reached
-the next hop once for each recipient, and nothing else did; ringpost ends in order when asked.  Waiting is for events, with
-PATIENCE_S as its bound; nothing here measures time.
+Behind the last line nothing but the end of the connection may be heard.  When there is no "ledger: open", every message
+that was accepted was told so to its client, reached the next hop once for each recipient, and nothing else did; ringpost
+ends in order when asked.
 """
+import json
 import os
 import re
-import shutil
+import signal
 import sys
-import tempfile
 
-from conversation import Conversation, Mistake
-from programs import NextHop, Ringpost
-from session import Failure, Session, matches, wait_until
+import ringpost
+from conversation import Conversation
+from next_hop import NextHop
+from ringpost import expect, expect_equal, wait_until
+from session import Session, matches
+
+
+def nested(name, text):
+    """A setting as ringpost.configure() wants it: "spool.inline_max", "64 KiB"."""
+    try:
+        value = json.loads(text)  # numbers and lists; the rest is text
+    except ValueError:
+        value = text
+    for word in reversed(name.split(".")):
+        value = {word: value}
+    return value
 
 
 class Run:
     """One file, from an empty spool to an empty spool."""
 
-    def __init__(self, conversation, directory):
-        self.conversation = conversation
+    def __init__(self, path, rig):
+        self.conversation = Conversation(path)
         self.told = []      # names under which messages were accepted, as clients heard
         self.transcript = []
-        self.next_hop = NextHop(conversation.offers, conversation.next_hop_says)
-        self.ringpost = Ringpost(directory, conversation.settings)
+        self.next_hop = NextHop(rig, self.conversation.offers, self.conversation.next_hop_says)
+        self.mta = rig.ringpost(
+            hostname="mx.test", relay_networks=["127.0.0.1/32"], accept_domains=["ours.test", ".sub.ours.test"],
+            routes={"*": f"smtp:127.0.0.1:{self.next_hop.port}"}, spool={"segment_size": "8 MiB"}, log={"format": "logfmt"})
+        for name, text in self.conversation.settings.items():
+            self.mta.configure(nested(name, text))
 
     def fail(self, step, why):
-        raise Failure("%s:%d: %s" % (self.conversation.path, step.line if step else 0, why))
+        raise AssertionError(f"{self.conversation.path}:{step.line if step else 0}: {why}") from None
 
     # --- one holding of the conversation
 
@@ -74,7 +91,7 @@ class Run:
                 if step.kind == "session":
                     current = sessions.get(step.name)
                     if current is None:
-                        current = sessions[step.name] = Session(self.ringpost, step.name, step.source, self.transcript)
+                        current = sessions[step.name] = Session(self.mta.port, step.name, step.source, self.transcript)
                 elif step.kind == "send":
                     where = "octets" if cut == "octets" else cut[1] if cut and cut[0] == burst else None
                     current.send(step.octets, where)
@@ -86,22 +103,22 @@ class Run:
                 elif step.kind == "hear":
                     self.hear(current, step, heard)
                 elif step.kind == "log":
-                    self.ringpost.wait_for_log(step.pattern)
+                    self.mta.await_(lambda: self.logged(step.pattern), f"to log {step.pattern}")
                 elif step.kind == "reload":
-                    self.ringpost.reload(step.name, step.value)
+                    self.reload(step.name, step.value)
                 elif step.kind == "stop":
-                    self.ringpost.stop()
+                    self.mta.process.send(signal.SIGTERM)
                 elif step.kind == "stopped":
-                    self.ringpost.wait_for_end()
+                    expect_equal(self.mta.process.wait(), 0, "exit status")
                 elif step.kind == "next hop" and cut is None:
                     self.next_hop.claim(step.patterns)
-            except Failure as e:
+            except AssertionError as e:
                 self.fail(step, e)
         for s in sessions.values():
             try:
                 s.end()
-            except Failure as e:
-                self.fail(None, "session %s, behind the last line: %s" % (s.name, e))
+            except AssertionError as e:
+                self.fail(None, f"session {s.name}, behind the last line: {e}")
         return heard
 
     def hear(self, session, step, heard):
@@ -111,12 +128,21 @@ class Run:
             return
         for pattern in step.patterns:
             line = session.hear_reply(pattern) if step.whole else session.hear_line()
-            if not step.whole and not matches(pattern, line):
-                raise Failure("heard   %s\n  instead of %s" % (line, pattern))
+            expect(step.whole or matches(pattern, line), f"heard   {line}\n  instead of {pattern}")
             name = re.search(r"queued as (\S+)$", line)
             if name:
                 self.told.append(name.group(1))
             heard.append(re.sub(r"queued as \S+$", "queued as *", line))
+
+    def logged(self, pattern):
+        return any(matches(f"*{pattern}*", line + " ") for line in self.mta.log_lines())
+
+    def reload(self, name, text):
+        """All cores have it."""
+        count = len(self.mta.log("reloaded")) + self.mta.settings["cores"]
+        self.mta.configure(nested(name, text))
+        self.mta.reload()
+        self.mta.wait_log("reloaded", count)
 
     def hold_cut(self):
         """Every place where a packet can be cut; the conversation as it stands was held before."""
@@ -126,70 +152,58 @@ class Run:
         for cut in ["octets"] + [(b, at) for b, octets in enumerate(bursts) for at in range(1, octets)]:
             heard = self.hold(cut)
             if heard != whole:
-                self.fail(None, "cut at %s the replies are\n  %s\n  and whole\n  %s"
-                          % (cut, "\n  ".join(heard), "\n  ".join(whole)))
+                self.fail(None, "\n  ".join([f"cut at {cut} the replies are", *heard, "and whole", *whole]))
             for patterns in again:
                 self.next_hop.claim(patterns)
 
     # --- the account
 
+    def accepted(self):
+        """{name of the message: number of its recipients}, as the log has it."""
+        return {line["id"]: int(line["recipients"]) for line in self.mta.log("accepted")}
+
     def balance(self):
         """P1 and P2, from what clients, the log and the next hop say."""
-        wait_until(lambda: sorted(self.told) == sorted(self.ringpost.accepted()),
-                   lambda: "clients were told of %s, accepted were %s"
-                   % (sorted(self.told), sorted(self.ringpost.accepted())))
-        accepted = self.ringpost.accepted()
-        wait_until(lambda: self.next_hop.recipients() == accepted,
-                   lambda: "the next hop got %s, accepted were %s" % (self.next_hop.recipients(), accepted))
+        wait_until(lambda: f"clients, who were told of {sorted(self.told)}; accepted were {sorted(self.accepted())}",
+                   lambda: sorted(self.told) == sorted(self.accepted()))
+        accepted = self.accepted()
+        wait_until(lambda: f"the next hop, which got {self.next_hop.recipients()}; accepted were {accepted}",
+                   lambda: self.next_hop.recipients() == accepted)
 
     def end(self):
         if not self.conversation.ledger_open:
             self.balance()
-        if self.ringpost.running():
-            self.ringpost.stop()
-            self.ringpost.wait_for_end()
-        if not self.conversation.ledger_open and self.next_hop.recipients() != self.ringpost.accepted():
-            raise Failure("the next hop got more than was accepted")
-        if any(s.kind == "next hop" for s in self.conversation.steps) and self.next_hop.unclaimed():
-            raise Failure("the next hop also got\n  " + "\n  ".join(self.next_hop.unclaimed()))
+        if self.mta.process.running():
+            self.mta.stop()
+        if not self.conversation.ledger_open:
+            expect_equal(self.next_hop.recipients(), self.accepted(), "the next hop got more than was accepted")
+        if any(s.kind == "next hop" for s in self.conversation.steps):
+            expect(not self.next_hop.unclaimed(), "the next hop also got\n  " + "\n  ".join(self.next_hop.unclaimed()))
 
     def go(self):
+        self.mta.start()
         try:
-            self.ringpost.start(self.next_hop.address())
             if self.conversation.cut:
                 self.hold_cut()
             else:
                 self.hold()
             self.end()
-        finally:
-            self.ringpost.kill()
-            self.next_hop.close()
+        except AssertionError:
+            print("--- said and heard\n" + "\n".join(self.transcript))
+            raise
 
 
-def run(path):
-    """True: all went as the file says."""
-    try:
-        conversation = Conversation(path)
-    except Mistake as e:
-        print(e)
-        return False
-    directory = tempfile.mkdtemp(prefix="scenario-", dir=os.environ.get("RINGPOST_BUILD_DIR"))
-    this = Run(conversation, directory)
-    try:
-        this.go()
-    except Failure as e:
-        print("%s\n--- said and heard\n%s\n--- log\n%s\nkept: %s"
-              % (e, "\n".join(this.transcript), this.ringpost.last_log(), directory))
-        return False
-    shutil.rmtree(directory)
-    return True
+def case(path):
+    """Its name and what it does."""
+    folder, name = os.path.abspath(path).removesuffix(".txt").split("/")[-2:]
+    return f"scenario.{folder}.{name}", lambda rig: Run(path, rig).go()
 
 
 def main():
     if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
         print(__doc__)
         return 2
-    return 0 if all([run(path) for path in sys.argv[1:]]) else 1
+    return ringpost.run_all(dict(map(case, sys.argv[1:])))
 
 
 if __name__ == "__main__":

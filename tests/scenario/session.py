@@ -1,15 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The client's end of one session, and how anything is waited for."""
+"""The client's end of one session."""
 import re
 import socket
 import struct
-import time
 
-PATIENCE_S = 60  # for anything that is sure to come
-
-
-class Failure(Exception):
-    """What the conversation says did not happen."""
+from ringpost import PATIENCE_S, expect, wait_until
 
 
 def matches(pattern, line):
@@ -19,22 +14,12 @@ def matches(pattern, line):
     return re.fullmatch(".*".join(re.escape(part) for part in pattern.split("*")), line, re.DOTALL) is not None
 
 
-def wait_until(condition, why):
-    end = time.monotonic() + PATIENCE_S
-    pause = 0.0005
-    while not condition():
-        if time.monotonic() > end:
-            raise Failure(why())
-        time.sleep(pause)
-        pause = min(2 * pause, 0.05)
-
-
 def waiting_octets(local, peer):
     """Octets that have reached the socket of `local`, connected to `peer`, and were not read.  None: not known."""
     def form(address):
         return "%08X:%04X" % (struct.unpack("=I", socket.inet_aton(address[0]))[0], address[1])
 
-    wanted = " %s %s " % (form(local), form(peer))
+    wanted = f" {form(local)} {form(peer)} "
     try:
         with open("/proc/net/tcp", encoding="ascii") as f:
             for line in f:
@@ -48,7 +33,7 @@ def waiting_octets(local, peer):
 class Session:
     """What is said and heard also goes to the transcript."""
 
-    def __init__(self, ringpost, name, source, transcript):
+    def __init__(self, port, name, source, transcript):
         self.name = name
         self.transcript = transcript
         self.unread = b""
@@ -56,11 +41,11 @@ class Session:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.settimeout(PATIENCE_S)
         self.socket.bind((source, 0))
-        self.socket.connect(ringpost.address())
+        self.socket.connect(("127.0.0.1", port))
 
     def note(self, sign, octets):
         shown = octets if len(octets) <= 400 else octets[:400] + b" ... %d octets" % len(octets)
-        self.transcript.append("%s %s %s" % (self.name, sign, ascii(shown.decode("utf-8", "backslashreplace"))[1:-1]))
+        self.transcript.append(f"{self.name} {sign} {ascii(shown.decode('utf-8', 'backslashreplace'))[1:-1]}")
 
     def send(self, octets, cut=None):
         """cut: None, "octets", or the place where the server shall see the packet end."""
@@ -80,7 +65,7 @@ class Session:
 
     def let_it_read(self):
         server, client = self.socket.getpeername(), self.socket.getsockname()
-        wait_until(lambda: not waiting_octets(server, client), lambda: "the server does not read")
+        wait_until("the server to read", lambda: not waiting_octets(server, client))
 
     def receive(self):
         try:
@@ -88,39 +73,35 @@ class Session:
         except ConnectionResetError:
             return b""
         except socket.timeout:
-            raise Failure("waited in vain") from None
+            raise AssertionError("waited in vain") from None
 
     def hear_line(self):
         while b"\n" not in self.unread:
             more = self.receive()
-            if not more:
-                raise Failure("the connection ended" + (", after " + repr(self.unread) if self.unread else ""))
+            expect(more, "the connection ended" + (", after " + repr(self.unread) if self.unread else ""))
             self.unread += more
         line, _, self.unread = self.unread.partition(b"\n")
         self.note("<", line + b"\n")
-        if not line.endswith(b"\r") or len(line) > 511:
-            raise Failure("heard a line that RFC 5321 does not allow: %r" % line)
+        expect(line.endswith(b"\r") and len(line) <= 511, f"heard a line that RFC 5321 does not allow: {line}")
         return line[:-1].decode("ascii")
 
     def hear_reply(self, code):
         lines = [self.hear_line()]
         while lines[-1][3:4] == "-":
             lines.append(self.hear_line())
-        if any(line[:3] != code for line in lines):
-            raise Failure("heard   %s\n  instead of a reply with %s" % (" / ".join(lines), code))
+        expect(all(line[:3] == code for line in lines), f"heard   {' / '.join(lines)}\n  instead of a reply with {code}")
         return " / ".join(lines)
 
     def hear_end(self):
         while True:
-            if self.unread:
-                raise Failure("heard %r instead of the end of the connection" % self.unread)
+            expect(not self.unread, f"heard {self.unread} instead of the end of the connection")
             self.unread = self.receive()
             if not self.unread:
-                self.transcript.append("%s < (closed)" % self.name)
+                self.transcript.append(f"{self.name} < (closed)")
                 return
 
     def half_close(self):
-        self.transcript.append("%s > (half-closes)" % self.name)
+        self.transcript.append(f"{self.name} > (half-closes)")
         self.socket.shutdown(socket.SHUT_WR)
 
     def hang_up(self):
@@ -138,6 +119,6 @@ class Session:
         self.socket.close()
 
     def reset(self):
-        self.transcript.append("%s > (resets)" % self.name)
+        self.transcript.append(f"{self.name} > (resets)")
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.close()
