@@ -2,7 +2,7 @@
 /* What ringpostctl makes of numbers and of foreign text. */
 #include "tools/ringpostctl.h"
 
-#include <check.h>
+#include "tests/support/run.h"
 
 #define S   INT64_C(1000)
 #define MIN (60 * S)
@@ -102,19 +102,11 @@ END_TEST
 int
 main(void)
 {
-	Suite	*suite = suite_create("tools/ringpostctl_text");
-	TCase	*tc = tcase_create("text");
-	SRunner *runner;
-	int	 failed;
+	TCase *tc = case_new("text");
 
 	tcase_add_loop_test(tc, time_that_passes, 0, COUNT_OF(durations));
 	tcase_add_loop_test(tc, sizes_in_few_letters, 0, COUNT_OF(sizes));
 	tcase_add_test(tc, moments);
 	tcase_add_loop_test(tc, text_that_a_terminal_would_obey, 0, COUNT_OF(foreign));
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("tools/ringpostctl_text", tc);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/balance.h"
 
-#include <check.h>
+#include "tests/support/run.h"
 
 #define A1 "accepted id=r-1 size=10 crc=00000001 code=250 rcpt=a@x,b@x time=1\n"
 #define R1(rcpt) "received id=r-1 size=10 crc=00000001 rcpt=" rcpt " time=2\n"
@@ -117,17 +117,10 @@ START_TEST(many_messages)
 int
 main(void)
 {
-	Suite *s = suite_create("bench/balance");
-	TCase *tc = tcase_create("balance");
-	SRunner *runner = srunner_create(s);
-	int failed;
+	TCase *tc = case_new("balance");
 
 	tcase_add_loop_test(tc, books_balance, 0, COUNT_OF(cases));
 	tcase_add_test(tc, allowed_duplicates_hold);
 	tcase_add_test(tc, many_messages);
-	suite_add_tcase(s, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_case("bench/balance", tc);
 }

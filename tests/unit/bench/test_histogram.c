@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/histogram.h"
 
-#include <check.h>
+#include "tests/support/run.h"
 
 static struct histogram h;
 
@@ -77,19 +77,12 @@ START_TEST(merged_is_as_if_added)
 int
 main(void)
 {
-	Suite *s = suite_create("bench/histogram");
-	TCase *tc = tcase_create("histogram");
-	SRunner *runner = srunner_create(s);
-	int failed;
+	TCase *tc = case_new("histogram");
 
 	tcase_add_checked_fixture(tc, clear, NULL);
 	tcase_add_test(tc, empty_has_no_percentiles);
 	tcase_add_loop_test(tc, percentiles_of_a_ramp, 0, COUNT_OF(percentile_cases));
 	tcase_add_loop_test(tc, error_is_bounded, 0, COUNT_OF(edge_cases));
 	tcase_add_test(tc, merged_is_as_if_added);
-	suite_add_tcase(s, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_case("bench/histogram", tc);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/ledger.h"
 
-#include <check.h>
+#include "tests/support/run.h"
 
 static const struct {
 	const char	  *label, *line;
@@ -79,17 +79,10 @@ START_TEST(torn_anywhere_is_broken)
 int
 main(void)
 {
-	Suite *s = suite_create("bench/ledger");
-	TCase *tc = tcase_create("ledger");
-	SRunner *runner = srunner_create(s);
-	int failed;
+	TCase *tc = case_new("ledger");
 
 	tcase_add_loop_test(tc, lines_parse, 0, COUNT_OF(parse_cases));
 	tcase_add_test(tc, written_is_read);
 	tcase_add_test(tc, torn_anywhere_is_broken);
-	suite_add_tcase(s, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_case("bench/ledger", tc);
 }

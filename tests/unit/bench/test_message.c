@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/message.h"
 
-#include <check.h>
-
 #include "bench/checksum.h"
+#include "tests/support/run.h"
 
 static char why[256];
 
@@ -146,19 +145,12 @@ START_TEST(checksum_is_crc32c)
 int
 main(void)
 {
-	Suite *s = suite_create("bench/message");
-	TCase *tc = tcase_create("message");
-	SRunner *runner = srunner_create(s);
-	int failed;
+	TCase *tc = case_new("message");
 
 	tcase_add_loop_test(tc, made_messages_are_sound, 0, COUNT_OF(sizes));
 	tcase_add_test(tc, neighbours_differ_throughout);
 	tcase_add_loop_test(tc, texts_normalise_and_stuff, 0, COUNT_OF(text_cases));
 	tcase_add_test(tc, missing_file_says_so);
 	tcase_add_test(tc, checksum_is_crc32c);
-	suite_add_tcase(s, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_case("bench/message", tc);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/options.h"
 
-#include <check.h>
+#include "tests/support/run.h"
 
 static const char *const words[] = { "early", "late", NULL };
 
@@ -141,17 +141,10 @@ START_TEST(endpoints_have_an_end)
 int
 main(void)
 {
-	Suite *s = suite_create("bench/options");
-	TCase *tc = tcase_create("options");
-	SRunner *runner = srunner_create(s);
-	int failed;
+	TCase *tc = case_new("options");
 
 	tcase_add_loop_test(tc, command_lines_parse, 0, COUNT_OF(cases));
 	tcase_add_test(tc, values_arrive);
 	tcase_add_test(tc, endpoints_have_an_end);
-	suite_add_tcase(s, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_case("bench/options", tc);
 }

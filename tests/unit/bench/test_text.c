@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/text.h"
 
-#include <check.h>
-
 #include "bench/checksum.h"
+#include "tests/support/run.h"
 
 #define ID_LINE "X-Ringpost-Bench-Id: 5d0c93aa-17\r\n"
 
@@ -99,17 +98,10 @@ START_TEST(reports_parse)
 int
 main(void)
 {
-	Suite *s = suite_create("bench/text");
-	TCase *tc = tcase_create("text");
-	SRunner *runner = srunner_create(s);
-	int failed;
+	TCase *tc = case_new("text");
 
 	tcase_add_loop_test(tc, accounts_are_kept, 0, COUNT_OF(cases));
 	tcase_add_test(tc, endless_header_is_given_up);
 	tcase_add_loop_test(tc, reports_parse, 0, COUNT_OF(report_cases));
-	suite_add_tcase(s, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_case("bench/text", tc);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/wire.h"
 
-#include <check.h>
+#include "tests/support/run.h"
 
 static const struct {
 	const char	*label, *bytes;
@@ -155,19 +155,12 @@ START_TEST(nul_is_no_text)
 int
 main(void)
 {
-	Suite *s = suite_create("bench/wire");
-	TCase *tc = tcase_create("wire");
-	SRunner *runner = srunner_create(s);
-	int failed;
+	TCase *tc = case_new("wire");
 
 	tcase_add_loop_test(tc, replies_parse, 0, COUNT_OF(reply_cases));
 	tcase_add_test(tc, offers_are_seen);
 	tcase_add_loop_test(tc, commands_parse, 0, COUNT_OF(command_cases));
 	tcase_add_loop_test(tc, texts_decode, 0, COUNT_OF(text_cases));
 	tcase_add_test(tc, nul_is_no_text);
-	suite_add_tcase(s, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_case("bench/wire", tc);
 }

@@ -6,11 +6,11 @@
 #ifndef TESTS_UNIT_CORE_RIG_H
 #define TESTS_UNIT_CORE_RIG_H
 
-#include <check.h>
 #include <errno.h>
 #include <unistd.h>
 
 #include "core/io.h"
+#include "tests/support/run.h"
 
 enum {
 	RIG_TURNS_MAX = 5000, /* of RIG_TURN_NS at most: a test that hangs says so itself */
@@ -199,9 +199,7 @@ rig_run(const char *name, TCase *const *cases, size_t count)
 	const struct io_params p = { .core_count = 1, .queue_entries = 8, .recv_buffer_count = 8,
 				     .recv_buffer_size = 64 };
 	const char *why = "no sentence";
-	Suite	   *suite = suite_create(name);
-	SRunner	   *runner;
-	int	    result, failed;
+	int	    result;
 
 	rig_net = io_net_new(1);
 	result = rig_net ? io_open_seam(&rig_io, rig_net, &p, &why) : -ENOMEM;
@@ -211,15 +209,7 @@ rig_run(const char *name, TCase *const *cases, size_t count)
 	}
 	INVARIANT(result == 0);
 	rig_close();
-	for (size_t i = 0; i < count; i++) {
-		tcase_set_timeout(cases[i], 60);
-		suite_add_tcase(suite, cases[i]);
-	}
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_cases(name, cases, count);
 }
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/arena.h"
 
-#include "run.h"
+#include "tests/support/run.h"
 
 static const struct {
 	const char *label;
@@ -88,7 +88,7 @@ START_TEST(copies_with_a_nul_behind)
 int
 main(void)
 {
-	TCase *tc = tcase_create("arena");
+	TCase *tc = case_new("arena");
 
 	tcase_add_loop_test(tc, gives_aligned_memory_of_any_size, 0, COUNT_OF(sizes));
 	tcase_add_test(tc, stops_at_its_limit);

@@ -2,7 +2,7 @@
 /* The source itself is taken in: a processor with the instruction would never come to the table. */
 #include "core/crc32c.c"
 
-#include "run.h"
+#include "tests/support/run.h"
 
 enum { LONG = 5000 };
 
@@ -83,7 +83,7 @@ START_TEST(chains_at_every_cut)
 int
 main(void)
 {
-	TCase *tc = tcase_create("crc32c");
+	TCase *tc = case_new("crc32c");
 
 	tcase_add_loop_test(tc, known_answers, 0, 2);
 	tcase_add_loop_test(tc, every_length_and_place, 0, 2);

@@ -3,7 +3,7 @@
 
 #include <netinet/in.h>
 
-#include "run.h"
+#include "tests/support/run.h"
 
 static const struct {
 	const char *label, *text, *want; /* NULL: refused */
@@ -155,7 +155,7 @@ START_TEST(knows_loopback)
 int
 main(void)
 {
-	TCase *tc = tcase_create("endpoint");
+	TCase *tc = case_new("endpoint");
 
 	tcase_add_loop_test(tc, parses, 0, COUNT_OF(parse_cases));
 	tcase_add_test(tc, a_nul_inside_is_no_end);

@@ -205,7 +205,7 @@ START_TEST(lawful_faults_come_from_a_seed)
 int
 main(void)
 {
-	TCase *cases[] = { tcase_create("faults") };
+	TCase *cases[] = { case_new("faults") };
 
 	tcase_add_checked_fixture(cases[0], open_reactor, close_reactor);
 	tcase_add_loop_test(cases[0], a_stream_meets_an_error, 0, COUNT_OF(stream_cases));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/id.h"
 
-#include "run.h"
+#include "tests/support/run.h"
 
 #define MS INT64_C(1000000)
 
@@ -87,7 +87,7 @@ START_TEST(a_full_millisecond_borrows_the_next)
 int
 main(void)
 {
-	TCase *tc = tcase_create("id");
+	TCase *tc = case_new("id");
 
 	tcase_add_loop_test(tc, is_written_and_read, 0, COUNT_OF(text_cases));
 	tcase_add_test(tc, reads_look_alikes_and_refuses_the_rest);

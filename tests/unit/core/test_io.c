@@ -770,8 +770,8 @@ START_TEST(chance_fills_all_of_it_and_never_twice_the_same)
 int
 main(void)
 {
-	TCase *cases[] = { tcase_create("connections"), tcase_create("bytes"), tcase_create("cancel"),
-			   tcase_create("bounds"), tcase_create("seam") };
+	TCase *cases[] = { case_new("connections"), case_new("bytes"), case_new("cancel"),
+			   case_new("bounds"), case_new("seam") };
 
 	for (size_t i = 0; i < COUNT_OF(cases); i++)
 		tcase_add_checked_fixture(cases[i], rig_open, rig_close);

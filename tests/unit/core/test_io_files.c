@@ -316,7 +316,7 @@ START_TEST(what_cannot_be_read_is_an_error)
 int
 main(void)
 {
-	TCase *cases[] = { tcase_create("ring"), tcase_create("start") };
+	TCase *cases[] = { case_new("ring"), case_new("start") };
 
 	for (size_t i = 0; i < COUNT_OF(cases); i++)
 		tcase_add_checked_fixture(cases[i], open_directory, close_directory);

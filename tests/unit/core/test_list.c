@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/list.h"
 
-#include "run.h"
+#include "tests/support/run.h"
 
 struct item {
 	struct list_node node;
@@ -97,7 +97,7 @@ START_TEST(a_node_is_in_one_list_only)
 int
 main(void)
 {
-	TCase *tc = tcase_create("list");
+	TCase *tc = case_new("list");
 
 	tcase_add_checked_fixture(tc, fill, NULL);
 	tcase_add_test(tc, keeps_order);

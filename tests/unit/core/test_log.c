@@ -383,7 +383,7 @@ START_TEST(a_reopened_log_goes_on_elsewhere)
 int
 main(void)
 {
-	TCase *cases[] = { tcase_create("lines"), tcase_create("edges") };
+	TCase *cases[] = { case_new("lines"), case_new("edges") };
 
 	for (size_t i = 0; i < COUNT_OF(cases); i++)
 		tcase_add_checked_fixture(cases[i], open_log, close_log);

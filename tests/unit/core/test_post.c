@@ -283,7 +283,7 @@ START_TEST(a_post_to_oneself_runs_in_the_next_turn)
 int
 main(void)
 {
-	TCase *cases[] = { tcase_create("crowd"), tcase_create("one") };
+	TCase *cases[] = { case_new("crowd"), case_new("one") };
 
 	tcase_add_loop_test(cases[0], every_post_arrives_once_and_in_order, 0, COUNT_OF(crowd_cases));
 	tcase_add_test(cases[0], last_words_are_heard);

@@ -397,7 +397,7 @@ START_TEST(a_thread_is_pinned_to_one_processor)
 int
 main(void)
 {
-	TCase *cases[] = { tcase_create("loop"), tcase_create("threads") };
+	TCase *cases[] = { case_new("loop"), case_new("threads") };
 
 	for (size_t i = 0; i < COUNT_OF(cases); i++)
 		tcase_add_checked_fixture(cases[i], open_reactor, close_reactor);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/siphash.h"
 
-#include <check.h>
+#include "tests/support/run.h"
 
 /* The key 00 01 .. 0f and the first octets of 00 01 02 ..; values of the authors' own table. */
 static const struct {
@@ -38,17 +38,9 @@ END_TEST
 int
 main(void)
 {
-	Suite	*s = suite_create("siphash");
-	TCase	*t = tcase_create("siphash");
-	SRunner *r;
-	int	 failed;
+	TCase *t = case_new("siphash");
 
 	tcase_add_loop_test(t, as_published, 0, COUNT_OF(rows));
 	tcase_add_test(t, the_key_counts);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("siphash", t);
 }

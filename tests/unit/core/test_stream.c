@@ -674,8 +674,8 @@ START_TEST(anything_at_random_keeps_the_bytes)
 int
 main(void)
 {
-	TCase *cases[] = { tcase_create("reading"), tcase_create("writing"), tcase_create("ending"),
-			   tcase_create("random") };
+	TCase *cases[] = { case_new("reading"), case_new("writing"), case_new("ending"),
+			   case_new("random") };
 
 	for (size_t i = 0; i < COUNT_OF(cases); i++)
 		tcase_add_checked_fixture(cases[i], open_reactor, close_reactor);

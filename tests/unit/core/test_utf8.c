@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/utf8.h"
 
-#include "run.h"
+#include "tests/support/run.h"
 
 static const struct {
 	const char *label, *text;
@@ -105,7 +105,7 @@ START_TEST(knows_every_pair)
 int
 main(void)
 {
-	TCase *tc = tcase_create("utf8");
+	TCase *tc = case_new("utf8");
 
 	tcase_add_loop_test(tc, knows_well_formed_characters, 0, COUNT_OF(cases));
 	tcase_add_test(tc, knows_every_character);

@@ -2,7 +2,7 @@
 /* The wheel against a model that looks at every timer; chance comes from a seed that a failure shows. */
 #include "core/wheel.h"
 
-#include "run.h"
+#include "tests/support/run.h"
 
 enum { TIMERS = 200, STEPS = 10000, SEEDS = 8 };
 
@@ -368,7 +368,7 @@ START_TEST(a_deadline_moves_both_ways)
 int
 main(void)
 {
-	TCase *tc = tcase_create("wheel");
+	TCase *tc = case_new("wheel");
 
 	tcase_add_loop_test(tc, agrees_with_the_model, 0, SEEDS);
 	tcase_add_loop_test(tc, never_early_and_at_most_a_tick_late, 0, COUNT_OF(reaches));

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dns/cache.h"
 
-#include <check.h>
-
 #include "dns/limits.h"
+#include "tests/support/run.h"
 
 #define SECOND UINT64_C(1000000000)
 #define START  (1000 * SECOND)
@@ -194,10 +193,7 @@ END_TEST
 int
 main(void)
 {
-	Suite	*suite = suite_create("dns/cache");
-	TCase	*tc = tcase_create("cache");
-	SRunner *runner;
-	int	 failed;
+	TCase *tc = case_new("cache");
 
 	tcase_add_loop_test(tc, time_to_live, 0, COUNT_OF(ttl_cases));
 	tcase_add_test(tc, negative_times_have_a_bound);
@@ -206,10 +202,5 @@ main(void)
 	tcase_add_test(tc, bounded_by_octets);
 	tcase_add_test(tc, bounded_by_the_memory_of_the_core);
 	tcase_add_test(tc, the_secret_decides);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("dns/cache", tc);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dns/name.h"
 
-#include <check.h>
+#include "tests/support/run.h"
 
 #define X10 "xxxxxxxxxx"
 #define X60 X10 X10 X10 X10 X10 X10
@@ -98,18 +98,10 @@ END_TEST
 int
 main(void)
 {
-	Suite	*suite = suite_create("dns/name");
-	TCase	*tc = tcase_create("name");
-	SRunner *runner;
-	int	 failed;
+	TCase *tc = case_new("name");
 
 	tcase_add_loop_test(tc, read_from_text, 0, COUNT_OF(cases));
 	tcase_add_loop_test(tc, to_the_wire_and_back, 0, COUNT_OF(cases));
 	tcase_add_loop_test(tc, read_from_the_wire, 0, COUNT_OF(wire_cases));
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("dns/name", tc);
 }

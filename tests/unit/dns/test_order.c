@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dns/order.h"
 
-#include <check.h>
+#include "tests/support/run.h"
 
 static struct dns_chance
 chance_of(unsigned seed)
@@ -94,17 +94,9 @@ END_TEST
 int
 main(void)
 {
-	Suite	*suite = suite_create("dns/order");
-	TCase	*tc = tcase_create("order");
-	SRunner *runner;
-	int	 failed;
+	TCase *tc = case_new("order");
 
 	tcase_add_test(tc, hosts);
 	tcase_add_loop_test(tc, addresses, 0, COUNT_OF(address_cases));
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("dns/order", tc);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dns/resolvconf.h"
 
-#include <check.h>
+#include "tests/support/run.h"
 
 enum { MAX = 3 };
 
@@ -56,17 +56,9 @@ END_TEST
 int
 main(void)
 {
-	Suite	*suite = suite_create("dns/resolvconf");
-	TCase	*tc = tcase_create("resolvconf");
-	SRunner *runner;
-	int	 failed;
+	TCase *tc = case_new("resolvconf");
 
 	tcase_add_loop_test(tc, servers, 0, COUNT_OF(cases));
 	tcase_add_test(tc, the_machine_itself);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("dns/resolvconf", tc);
 }

@@ -6,12 +6,12 @@
 #include "dns/resolver.h"
 
 #include <arpa/inet.h>
-#include <check.h>
 #include <errno.h>
 #include <unistd.h>
 
 #include "dns/counters.h"
 #include "dns/limits.h"
+#include "tests/support/run.h"
 #include "tests/unit/dns/packet.h"
 
 enum { TURNS_MAX = 4000, TURN_MS = 5, SERVERS = 2, CONNECTIONS = 8 };
@@ -928,12 +928,8 @@ END_TEST
 int
 main(void)
 {
-	Suite	*suite = suite_create("dns/resolver");
-	TCase	*tc = tcase_create("resolver");
-	SRunner *runner;
-	int	 failed;
+	TCase *tc = case_new("resolver");
 
-	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, mail_hosts, 0, COUNT_OF(host_cases));
 	tcase_add_test(tc, addresses_alternate);
 	tcase_add_test(tc, one_family_is_enough);
@@ -951,10 +947,5 @@ main(void)
 	tcase_add_test(tc, ask_again_inside_done);
 	tcase_add_test(tc, close_inside_done);
 	tcase_add_loop_test(tc, close_at_any_time, 0, 60);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("dns/resolver", tc);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dns/wire.h"
 
-#include <check.h>
 #include <dirent.h>
 
 #include "dns/limits.h"
+#include "tests/support/run.h"
 #include "tests/unit/dns/packet.h"
 
 enum { ID = 0x1234 };
@@ -824,12 +824,8 @@ END_TEST
 int
 main(void)
 {
-	Suite	*suite = suite_create("dns/wire");
-	TCase	*tc = tcase_create("wire");
-	SRunner *runner;
-	int	 failed;
+	TCase *tc = case_new("wire");
 
-	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, query);
 	tcase_add_test(tc, query_of_the_longest_name);
 	tcase_add_loop_test(tc, answers, 0, COUNT_OF(answer_cases));
@@ -839,10 +835,5 @@ main(void)
 	tcase_add_loop_test(tc, short_exchangers, 0, COUNT_OF(short_mx_cases));
 	tcase_add_test(tc, ipv6);
 	tcase_add_test(tc, suite_of_packets);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("dns/wire", tc);
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mta/admin/ask.h"
 
-#include <check.h>
-
 #include "mta/admin/limits.h"
+#include "tests/support/run.h"
 
 #define ID_A "01m87t13bs0008mnvafp4f97d7"
 #define ID_B "01M87T13BSOOO8MNVAFP4F97D8" /* look-alikes and upper case */
@@ -124,18 +123,10 @@ END_TEST
 int
 main(void)
 {
-	Suite	*suite = suite_create("mta/admin/ask");
-	TCase	*tc = tcase_create("ask");
-	SRunner *runner;
-	int	 failed;
+	TCase *tc = case_new("ask");
 
 	tcase_add_loop_test(tc, good_lines, 0, COUNT_OF(goods));
 	tcase_add_loop_test(tc, bad_lines, 0, COUNT_OF(bads));
 	tcase_add_test(tc, as_many_ids_as_fit);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("mta/admin/ask", tc);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mta/admin/filter.h"
 
-#include <check.h>
+#include "tests/support/run.h"
 
 static const struct {
 	const char *pattern, *domain;
@@ -173,19 +173,11 @@ END_TEST
 int
 main(void)
 {
-	Suite	*suite = suite_create("mta/admin/filter");
-	TCase	*tc = tcase_create("filter");
-	SRunner *runner;
-	int	 failed;
+	TCase *tc = case_new("filter");
 
 	tcase_add_loop_test(tc, recipients_domain, 0, COUNT_OF(domains));
 	tcase_add_loop_test(tc, sender, 0, COUNT_OF(senders));
 	tcase_add_loop_test(tc, state, 0, COUNT_OF(states));
 	tcase_add_test(tc, too_long);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("mta/admin/filter", tc);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mta/admin/reply.h"
 
-#include <check.h>
+#include "tests/support/run.h"
 
 static const struct {
 	const char *text, *want;
@@ -75,19 +75,11 @@ END_TEST
 int
 main(void)
 {
-	Suite	*suite = suite_create("mta/admin/reply");
-	TCase	*tc = tcase_create("reply");
-	SRunner *runner;
-	int	 failed;
+	TCase *tc = case_new("reply");
 
 	tcase_add_loop_test(tc, text_of_any_kind, 0, COUNT_OF(texts));
 	tcase_add_test(tc, nul_is_text_too);
 	tcase_add_test(tc, lines_are_moved_in_order);
 	tcase_add_test(tc, without_memory_nothing_counts);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("mta/admin/reply", tc);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mta/policy/clients.h"
 
-#include <check.h>
 #include <pthread.h>
 #include <stdatomic.h>
+
+#include "tests/support/run.h"
 
 static const uint8_t key[16] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
 
@@ -163,10 +164,7 @@ START_TEST(cores_agree)
 int
 main(void)
 {
-	Suite	*s = suite_create("mta/policy/clients");
-	TCase	*tc = tcase_create("clients");
-	SRunner *runner = srunner_create(s);
-	int	 failed;
+	TCase *tc = case_new("clients");
 
 	tcase_add_loop_test(tc, clients_apart_and_together, 0, COUNT_OF(pair_cases));
 	tcase_add_test(tc, the_limit_is_exact_and_may_change);
@@ -174,9 +172,5 @@ main(void)
 	tcase_add_test(tc, another_key_another_table);
 	tcase_add_test(tc, cores_agree);
 	tcase_set_timeout(tc, 120);
-	suite_add_tcase(s, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_case("mta/policy/clients", tc);
 }

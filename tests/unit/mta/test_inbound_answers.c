@@ -2,11 +2,9 @@
 /* What holds for every row of the table, also for those that are still to come. */
 #include "mta/inbound/answers.h"
 
-#include <check.h>
-#include <stdlib.h>
-
 #include "mta/smtp/command.h"
 #include "mta/smtp/reply.h"
+#include "tests/support/run.h"
 
 static void
 check_reply(unsigned code, const char *enhanced, const char *text)
@@ -54,18 +52,10 @@ END_TEST
 int
 main(void)
 {
-	Suite	*suite = suite_create("inbound/answers");
-	TCase	*tc = tcase_create("answers");
-	SRunner *runner;
-	int	 failed;
+	TCase *tc = case_new("answers");
 
 	tcase_add_loop_test(tc, answers_are_replies, 0, SERVER_ANSWER_COUNT);
 	tcase_add_loop_test(tc, command_replies_are_replies, 0, SMTP_COMMAND_RESULT_COUNT);
 	tcase_add_loop_test(tc, words_name_one_answer, 0, SERVER_ANSWER_COUNT);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("inbound/answers", tc);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mta/outbound/backlog.h"
 
-#include "tests/unit/mta/outbound_run.h"
+#include "tests/support/run.h"
 
 static struct queue_message messages[4];
 
@@ -90,7 +90,7 @@ START_TEST(large_and_back)
 int
 main(void)
 {
-	TCase *tc = tcase_create("backlog");
+	TCase *tc = case_new("backlog");
 
 	tcase_add_test(tc, in_order_and_together);
 	tcase_add_test(tc, round_and_round);

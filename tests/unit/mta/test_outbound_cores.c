@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Two cores: messages kept by each, for next hops that one of them owns. */
 #include "tests/unit/mta/outbound_rig.h"
-#include "tests/unit/mta/outbound_run.h"
 
 #include "mta/outbound/route.h"
+#include "tests/support/run.h"
 
 enum { EACH = 10 };
 
@@ -128,7 +128,7 @@ START_TEST(reloaded)
 int
 main(void)
 {
-	TCase *tc = tcase_create("cores");
+	TCase *tc = case_new("cores");
 
 	tcase_add_test(tc, one_owner);
 	tcase_add_test(tc, refused_elsewhere);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Limits, reuse, hosts that are down, and the end: what the owner of a next hop answers for. */
 #include "tests/unit/mta/outbound_rig.h"
-#include "tests/unit/mta/outbound_run.h"
+#include "tests/support/run.h"
 
 static struct id
 send_to(const char *recipient)
@@ -437,7 +437,7 @@ START_TEST(drained_with_time)
 int
 main(void)
 {
-	TCase *tc = tcase_create("next hops");
+	TCase *tc = case_new("next hops");
 
 	tcase_add_test(tc, connections_max);
 	tcase_add_test(tc, connections_max_is_lowered);

@@ -2,7 +2,7 @@
 /* What replies and name servers mean: the table of docs/delivery.md, whole. */
 #include "mta/outbound/outcome.h"
 
-#include "tests/unit/mta/outbound_run.h"
+#include "tests/support/run.h"
 
 /* One letter for each verdict. */
 static const char letters[] = {
@@ -145,7 +145,7 @@ START_TEST(odd_statuses)
 int
 main(void)
 {
-	TCase *tc = tcase_create("outcomes");
+	TCase *tc = case_new("outcomes");
 
 	tcase_add_loop_test(tc, a_reply, 0, COUNT_OF(verdicts));
 	tcase_add_loop_test(tc, a_status, 0, COUNT_OF(statuses));

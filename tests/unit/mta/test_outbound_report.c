@@ -2,7 +2,7 @@
 /* Delivery reports: one against its whole text, the others read back as a receiver would. */
 #include "mta/outbound/report.h"
 
-#include "tests/unit/mta/outbound_run.h"
+#include "tests/support/run.h"
 
 #define MESSAGE "Received: from x\r\nSubject: hello\r\n\r\n.body\r\n"
 
@@ -466,7 +466,7 @@ START_TEST(a_thousand_recipients)
 int
 main(void)
 {
-	TCase *tc = tcase_create("report");
+	TCase *tc = case_new("report");
 
 	tcase_add_test(tc, word_for_word);
 	tcase_add_loop_test(tc, hostile_words, 0, COUNT_OF(words));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mta/outbound/retry.h"
 
-#include "tests/unit/mta/outbound_run.h"
+#include "tests/support/run.h"
 
 enum { MINUTE = 60 * 1000, HOUR = 60 * MINUTE };
 
@@ -89,7 +89,7 @@ START_TEST(an_age)
 int
 main(void)
 {
-	TCase *tc = tcase_create("retry");
+	TCase *tc = case_new("retry");
 
 	tcase_add_loop_test(tc, a_pause, 0, COUNT_OF(pauses));
 	tcase_add_test(tc, odd_pauses);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mta/outbound/route.h"
 
-#include "tests/unit/mta/outbound_run.h"
+#include "tests/support/run.h"
 
 #define LABEL63 "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijk"
 
@@ -78,7 +78,7 @@ START_TEST(owners)
 int
 main(void)
 {
-	TCase *tc = tcase_create("routes");
+	TCase *tc = case_new("routes");
 
 	tcase_add_loop_test(tc, a_route, 0, COUNT_OF(cases));
 	tcase_add_test(tc, owners);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a next hop says and does, and what becomes of the mail: over real sockets, with a scripted peer. */
 #include "tests/unit/mta/outbound_rig.h"
-#include "tests/unit/mta/outbound_run.h"
+#include "tests/support/run.h"
 
 enum { PLAIN = 1 << 0, PIPED = 1 << 1, CHUNKED = 1 << 2, BY_DATA = PLAIN | PIPED, ALL = BY_DATA | CHUNKED };
 
@@ -370,7 +370,7 @@ START_TEST(taken_early)
 int
 main(void)
 {
-	TCase *tc = tcase_create("sessions");
+	TCase *tc = case_new("sessions");
 
 	tcase_add_loop_test(tc, a_session, 0, COUNT_OF(cases) * COUNT_OF(modes));
 	tcase_add_loop_test(tc, an_offer, 0, COUNT_OF(offer_cases));

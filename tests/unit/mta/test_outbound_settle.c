@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What outcomes mean for a message and its sender: later, too late, told once or not at all. */
 #include "tests/unit/mta/outbound_rig.h"
-#include "tests/unit/mta/outbound_run.h"
+#include "tests/support/run.h"
 
 enum { MINUTE = 60 * 1000, HOUR = 60 * MINUTE };
 
@@ -227,7 +227,7 @@ START_TEST(deleted_while_waiting)
 int
 main(void)
 {
-	TCase *tc = tcase_create("settling");
+	TCase *tc = case_new("settling");
 
 	tcase_add_loop_test(tc, an_outcome, 0, COUNT_OF(cases));
 	tcase_add_test(tc, late_is_told_once);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mta/outbound/table.h"
 
-#include "tests/unit/mta/outbound_run.h"
+#include "tests/support/run.h"
 
 enum { MEMBERS = 5000 };
 
@@ -85,7 +85,7 @@ START_TEST(hashes)
 int
 main(void)
 {
-	TCase *tc = tcase_create("table");
+	TCase *tc = case_new("table");
 
 	tcase_add_loop_test(tc, members_are_found, 0, 3);
 	tcase_add_test(tc, hashes);

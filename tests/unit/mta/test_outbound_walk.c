@@ -2,7 +2,7 @@
 /* Hosts and addresses in their order, and what is told when none serves.  The resolver here is the test's. */
 #include "mta/outbound/walk.h"
 
-#include "tests/unit/mta/outbound_run.h"
+#include "tests/support/run.h"
 
 struct known_host {
 	const char     *name;
@@ -356,7 +356,7 @@ START_TEST(an_own_address)
 int
 main(void)
 {
-	TCase *tc = tcase_create("walk");
+	TCase *tc = case_new("walk");
 
 	tcase_add_loop_test(tc, a_walk, 0, COUNT_OF(cases));
 	tcase_add_test(tc, ended_while_asking);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mta/settings.h"
 
-#include <check.h>
 #include <pthread.h>
 #include <unistd.h>
 
 #include "mta/settings_internal.h"
+#include "tests/support/run.h"
 
 static struct settings_error error;
 
@@ -602,10 +602,7 @@ START_TEST(no_file_is_said)
 int
 main(void)
 {
-	Suite	*s = suite_create("mta/settings");
-	TCase	*tc = tcase_create("settings");
-	SRunner *runner = srunner_create(s);
-	int	 failed;
+	TCase *tc = case_new("settings");
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, nothing_given_is_all_defaults);
@@ -621,9 +618,5 @@ main(void)
 	tcase_add_test(tc, a_generation_is_shared_between_threads);
 	tcase_add_loop_test(tc, files_are_read, 0, COUNT_OF(file_cases));
 	tcase_add_test(tc, no_file_is_said);
-	suite_add_tcase(s, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_case("mta/settings", tc);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The pages an operator reads say what the program does.  RINGPOST_SOURCE_DIR says where they are. */
-#include <check.h>
 
 #include "mta/settings_internal.h"
+#include "tests/support/run.h"
 
 static struct settings_error error;
 
@@ -66,17 +66,10 @@ START_TEST(the_example_is_valid)
 int
 main(void)
 {
-	Suite	*s = suite_create("mta/settings_docs");
-	TCase	*tc = tcase_create("settings_docs");
-	SRunner *runner = srunner_create(s);
-	int	 failed;
+	TCase *tc = case_new("settings_docs");
 
 	tcase_add_test(tc, the_manual_is_the_committed_one);
 	tcase_add_test(tc, the_manual_names_every_row_once);
 	tcase_add_test(tc, the_example_is_valid);
-	suite_add_tcase(s, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_case("mta/settings_docs", tc);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 
 #include "mta/settings_internal.h"
+#include "tests/support/run.h"
 
 static struct settings_error error;
 
@@ -369,10 +369,7 @@ START_TEST(nearest)
 int
 main(void)
 {
-	Suite	*s = suite_create("mta/settings_index");
-	TCase	*tc = tcase_create("settings_index");
-	SRunner *runner = srunner_create(s);
-	int	 failed;
+	TCase *tc = case_new("settings_index");
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, a_pattern_fits_what_it_says, 0, COUNT_OF(fit_cases));
@@ -384,9 +381,5 @@ main(void)
 	tcase_add_loop_test(tc, a_network_holds_its_clients, 0, COUNT_OF(network_cases));
 	tcase_add_loop_test(tc, networks_same_as_trying_each, 0, 50);
 	tcase_add_loop_test(tc, nearest, 0, COUNT_OF(nearest_cases));
-	suite_add_tcase(s, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_case("mta/settings_index", tc);
 }

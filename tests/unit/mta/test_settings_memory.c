@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading settings while memory runs out: each allocation of ours fails once (the linker wraps malloc and calloc). */
-#include <check.h>
 
 #include "mta/settings_internal.h"
+#include "tests/support/run.h"
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
@@ -57,16 +57,9 @@ START_TEST(each_failure_is_said_and_nothing_leaks)
 int
 main(void)
 {
-	Suite	*s = suite_create("mta/settings_memory");
-	TCase	*tc = tcase_create("settings_memory");
-	SRunner *runner = srunner_create(s);
-	int	 failed;
+	TCase *tc = case_new("settings_memory");
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, each_failure_is_said_and_nothing_leaks);
-	suite_add_tcase(s, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_case("mta/settings_memory", tc);
 }

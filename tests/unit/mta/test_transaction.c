@@ -2,11 +2,10 @@
 /* The envelope of a transaction and the memory it is charged for. */
 #include "mta/inbound/transaction.h"
 
-#include <check.h>
 #include <errno.h>
-#include <stdlib.h>
 
 #include "mta/inbound/limits.h"
+#include "tests/support/run.h"
 
 enum { RECIPIENTS_MAX = 100000 };
 
@@ -161,12 +160,8 @@ END_TEST
 int
 main(void)
 {
-	Suite	*suite = suite_create("inbound/transaction");
-	TCase	*tc = tcase_create("transaction");
-	SRunner *runner;
-	int	 failed;
+	TCase *tc = case_new("transaction");
 
-	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, envelope_is_copied);
 	tcase_add_test(tc, same_recipient_costs_once);
 	tcase_add_test(tc, recipients_have_a_limit);
@@ -174,10 +169,5 @@ main(void)
 	tcase_add_test(tc, arena_is_kept);
 	tcase_add_test(tc, no_budget_no_transaction);
 	tcase_add_test(tc, queue_errors_have_answers);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("inbound/transaction", tc);
 }

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 
+#include "tests/support/run.h"
+
 static void
 open_small(void)
 {
@@ -396,13 +398,9 @@ END_TEST
 int
 main(void)
 {
-	Suite	*suite = suite_create("acts");
-	TCase	*tc = tcase_create("few"), *large = tcase_create("many");
-	SRunner *runner;
-	int	 failed;
+	TCase *tc = case_new("few"), *large = case_new("many");
 
 	tcase_add_checked_fixture(tc, open_small, rig_close);
-	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, hold_and_release_last);
 	tcase_add_test(tc, delete_lasts);
 	tcase_add_loop_test(tc, delete_waits_for_what_is_in_hand, 0, COUNT_OF(doomed_cases));
@@ -412,14 +410,8 @@ main(void)
 	tcase_add_test(tc, overdue_come_one_after_another);
 	tcase_add_test(tc, last_words_are_found);
 	tcase_add_test(tc, close_waits_for_reads);
-	suite_add_tcase(suite, tc);
 	tcase_add_checked_fixture(large, open_small, rig_close);
 	tcase_set_timeout(large, 200);
 	tcase_add_test(large, many_at_random);
-	suite_add_tcase(suite, large);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_cases("acts", (TCase *[]){ tc, large }, 2);
 }

@@ -11,6 +11,8 @@
 
 #include <errno.h>
 
+#include "tests/support/run.h"
+
 /* --- the day --------------------------------------------------------------------------------------------- */
 
 enum { MESSAGES = 15, SIZE = 9000, SIZE_LARGE = 300 * 1024, AT_A_TIME = 3 };
@@ -394,10 +396,7 @@ END_TEST
 int
 main(void)
 {
-	Suite	*suite = suite_create("faults");
-	TCase	*tc = tcase_create("disk");
-	SRunner *runner;
-	int	 failed;
+	TCase *tc = case_new("disk");
 
 	tcase_set_timeout(tc, 200);
 	tcase_add_loop_test(tc, each_operation_fails_once, 0, COUNT_OF(one_fault_cases));
@@ -406,10 +405,5 @@ main(void)
 	tcase_add_loop_test(tc, deliveries_wait_for_the_disk, 0, COUNT_OF(disk_cases));
 	tcase_add_test(tc, acts_keep_their_order);
 	tcase_add_test(tc, short_write_goes_on);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("faults", tc);
 }

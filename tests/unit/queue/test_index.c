@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "queue/index.h"
 
-#include <check.h>
+#include "tests/support/run.h"
 
 enum { COUNT = 20000 };
 
@@ -76,17 +76,9 @@ END_TEST
 int
 main(void)
 {
-	Suite	*suite = suite_create("queue/index");
-	TCase	*tc = tcase_create("index");
-	SRunner *runner;
-	int	 failed;
+	TCase *tc = case_new("index");
 
 	tcase_add_test(tc, found_while_it_grows_and_shrinks);
 	tcase_add_test(tc, walk_shows_each_once);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("queue/index", tc);
 }

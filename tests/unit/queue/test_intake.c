@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "queue/limits.h"
+#include "tests/support/run.h"
 
 enum { INLINE = 8 << 10 };
 
@@ -233,13 +234,9 @@ END_TEST
 int
 main(void)
 {
-	Suite	*suite = suite_create("intake");
-	TCase	*tc = tcase_create("files");
-	SRunner *runner;
-	int	 failed;
+	TCase *tc = case_new("files");
 
 	tcase_add_checked_fixture(tc, open_small, rig_close);
-	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, sizes_come_back, 0, COUNT_OF(size_cases));
 	tcase_add_test(tc, octets_come_one_by_one);
 	tcase_add_loop_test(tc, abort_leaves_nothing, 0, COUNT_OF(abort_cases));
@@ -248,10 +245,5 @@ main(void)
 	tcase_add_test(tc, refused_while_reading_and_closing);
 	tcase_add_test(tc, reading_can_be_broken_off);
 	tcase_add_loop_test(tc, report_and_failures_are_one, 0, 2);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("intake", tc);
 }

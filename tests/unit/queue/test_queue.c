@@ -2,8 +2,9 @@
 /* A shard on real files: in, out, and over a restart. */
 #include "queue/queue.h"
 
-#include <check.h>
 #include <unistd.h>
+
+#include "tests/support/run.h"
 
 enum { SIZE_LARGE = 3000000, TURNS_MAX = 20000 };
 
@@ -260,18 +261,9 @@ END_TEST
 int
 main(void)
 {
-	Suite	*suite = suite_create("queue");
-	TCase	*tc = tcase_create("files");
-	SRunner *runner;
-	int	 failed;
+	TCase *tc = case_new("files");
 
 	tcase_add_checked_fixture(tc, open_world, close_world);
-	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, survives_a_restart);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("queue", tc);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "queue/record.h"
 
-#include <check.h>
 #include <errno.h>
+
+#include "tests/support/run.h"
 
 static struct envelope_recipient recipients[2] = {
 	{ .address = SPAN_LITERAL("one@example.org"), .orcpt = SPAN_LITERAL("rfc822;o@x"), .notify = NOTIFY_DELAY },
@@ -182,20 +183,12 @@ END_TEST
 int
 main(void)
 {
-	Suite	*suite = suite_create("queue/record");
-	TCase	*tc = tcase_create("record");
-	SRunner *runner;
-	int	 failed;
+	TCase *tc = case_new("record");
 
 	tcase_add_test(tc, message_comes_back);
 	tcase_add_test(tc, cut_message_is_refused);
 	tcase_add_test(tc, lying_counts_cost_nothing);
 	tcase_add_test(tc, header_is_guarded);
 	tcase_add_test(tc, small_ones_come_back);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("queue/record", tc);
 }

@@ -11,6 +11,7 @@
 #include <errno.h>
 
 #include "queue/record.h"
+#include "tests/support/run.h"
 
 enum { SEGMENT_OCTETS = 16 << 10, MESSAGES = 6, RECORDS_MAX = 64 };
 
@@ -364,20 +365,12 @@ END_TEST
 int
 main(void)
 {
-	Suite	*suite = suite_create("recovery");
-	TCase	*tc = tcase_create("small spool");
-	SRunner *runner;
-	int	 failed;
+	TCase *tc = case_new("small spool");
 
 	tcase_add_checked_fixture(tc, rig_open, rig_close);
 	tcase_set_timeout(tc, 200);
 	tcase_add_test(tc, cut_at_every_octet);
 	tcase_add_test(tc, bit_at_every_octet);
 	tcase_add_test(tc, old_record_is_not_believed);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("recovery", tc);
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "queue/limits.h"
+#include "tests/support/run.h"
 
 enum { FILLING = 6000 };
 
@@ -517,13 +518,9 @@ open_small(void)
 int
 main(void)
 {
-	Suite	*suite = suite_create("segment");
-	TCase	*tc = tcase_create("files");
-	SRunner *runner;
-	int	 failed;
+	TCase *tc = case_new("files");
 
 	tcase_add_checked_fixture(tc, open_small, rig_close);
-	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, goes_when_nothing_in_it_is_needed);
 	tcase_add_test(tc, results_outlive_their_message);
 	tcase_add_test(tc, voiding_outlives_the_void);
@@ -541,10 +538,5 @@ main(void)
 	tcase_add_test(tc, pieces_go_with_their_message);
 	tcase_add_test(tc, view_keeps_its_segments);
 	tcase_add_test(tc, piece_that_is_missing_is_told);
-	suite_add_tcase(suite, tc);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_case("segment", tc);
 }

@@ -2,7 +2,7 @@
 #include "mta/smtp/address.h"
 
 #include "mta/smtp/domain.h"
-#include "run.h"
+#include "tests/support/run.h"
 
 #define X64 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
@@ -91,7 +91,7 @@ END_TEST
 int
 main(void)
 {
-	TCase *tc = tcase_create("address");
+	TCase *tc = case_new("address");
 
 	tcase_add_loop_test(tc, path_parses, 0, COUNT_OF(paths));
 	tcase_add_loop_test(tc, domain_normalises, 0, COUNT_OF(names));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mta/smtp/command.h"
 
-#include "run.h"
+#include "tests/support/run.h"
 
 static const struct {
 	const char		*label, *line;
@@ -100,7 +100,7 @@ END_TEST
 int
 main(void)
 {
-	TCase *tc = tcase_create("command");
+	TCase *tc = case_new("command");
 
 	tcase_add_loop_test(tc, command_parses, 0, COUNT_OF(commands));
 	tcase_add_test(tc, parameters_arrive);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mta/smtp/data.h"
 
-#include "run.h"
+#include "tests/support/run.h"
 
 #define TEXT(s) { "" s, sizeof(s) - 1 }
 
@@ -168,7 +168,7 @@ END_TEST
 int
 main(void)
 {
-	TCase *tc = tcase_create("data");
+	TCase *tc = case_new("data");
 
 	tcase_add_loop_test(tc, text_is_decoded, 0, COUNT_OF(texts));
 	tcase_add_loop_test(tc, chunks_are_checked, 0, COUNT_OF(chunks));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mta/smtp/domain.h"
 
-#include "run.h"
+#include "tests/support/run.h"
 
 #define X63 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
@@ -72,7 +72,7 @@ END_TEST
 int
 main(void)
 {
-	TCase *tc = tcase_create("domain");
+	TCase *tc = case_new("domain");
 
 	tcase_add_loop_test(tc, names_are_judged, 0, COUNT_OF(names));
 	tcase_add_loop_test(tc, names_have_one_form, 0, COUNT_OF(normal));

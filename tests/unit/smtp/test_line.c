@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mta/smtp/line.h"
 
-#include "run.h"
+#include "tests/support/run.h"
 
 enum { LIMIT = 16 };
 
@@ -53,7 +53,7 @@ END_TEST
 int
 main(void)
 {
-	TCase *tc = tcase_create("line");
+	TCase *tc = case_new("line");
 
 	tcase_add_loop_test(tc, line_is_found, 0, COUNT_OF(lines));
 	return run_case("smtp/line", tc);

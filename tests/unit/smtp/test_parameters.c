@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mta/smtp/parameters.h"
 
-#include "run.h"
+#include "tests/support/run.h"
 
 #define TEN(s)	   s s s s s s s s s s
 #define HUNDRED(s) TEN(TEN(s))
@@ -91,7 +91,7 @@ END_TEST
 int
 main(void)
 {
-	TCase *tc = tcase_create("parameters");
+	TCase *tc = case_new("parameters");
 
 	tcase_add_loop_test(tc, mail_parameters, 0, COUNT_OF(mail));
 	tcase_add_loop_test(tc, rcpt_parameters, 0, COUNT_OF(rcpt));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mta/smtp/reply.h"
 
-#include "run.h"
+#include "tests/support/run.h"
 
 static const struct {
 	const char	      *label, *bytes;
@@ -115,7 +115,7 @@ END_TEST
 int
 main(void)
 {
-	TCase *tc = tcase_create("reply");
+	TCase *tc = case_new("reply");
 
 	tcase_add_loop_test(tc, reply_is_read, 0, COUNT_OF(replies));
 	tcase_add_test(tc, offers_are_understood);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mta/smtp/trace.h"
 
-#include "run.h"
+#include "tests/support/run.h"
 
 START_TEST(date_is_rfc5322)
 {
@@ -92,7 +92,7 @@ END_TEST
 int
 main(void)
 {
-	TCase *tc = tcase_create("trace");
+	TCase *tc = case_new("trace");
 
 	tcase_add_test(tc, date_is_rfc5322);
 	tcase_add_test(tc, field_is_whole);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tls/digest.h"
 
-#include <check.h>
+#include "tests/support/run.h"
 
 /* FIPS 180-4 examples, and lengths around the padding of a block. */
 static const struct {
@@ -41,16 +41,9 @@ START_TEST(an_empty_span_needs_no_pointer)
 int
 main(void)
 {
-	Suite	*s = suite_create("tls/digest");
-	TCase	*tc = tcase_create("digest");
-	SRunner *runner = srunner_create(s);
-	int	 failed;
+	TCase *tc = case_new("digest");
 
 	tcase_add_loop_test(tc, known_digests, 0, COUNT_OF(cases));
 	tcase_add_test(tc, an_empty_span_needs_no_pointer);
-	suite_add_tcase(s, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_case("tls/digest", tc);
 }

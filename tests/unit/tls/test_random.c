@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tls/random.h"
 
-#include <check.h>
+#include "tests/support/run.h"
 
 /* Two keys of 128 bits are never equal, and each octet of the buffer is reached: one that stays zero in
  * 64 fills has a chance of 2^-512. */
@@ -37,16 +37,9 @@ START_TEST(writes_no_more_than_asked)
 int
 main(void)
 {
-	Suite	*s = suite_create("tls/random");
-	TCase	*tc = tcase_create("random");
-	SRunner *runner = srunner_create(s);
-	int	 failed;
+	TCase *tc = case_new("random");
 
 	tcase_add_test(tc, fills_all_of_it_and_never_twice_the_same);
 	tcase_add_test(tc, writes_no_more_than_asked);
-	suite_add_tcase(s, tc);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? 1 : 0;
+	return run_case("tls/random", tc);
 }
