@@ -135,6 +135,31 @@ def truncated(rig):
     net.end()
 
 
+def later_the_right_one(rig):
+    """The answer counts that comes behind a false one, or when the question is asked in the old form."""
+    deeds = ("forged", "old")
+    net = Net(rig, {f"{deed}.example": {"A": ["127.0.0.2"], "does": [deed]} for deed in deeds}, "127.0.0.2")
+    net.send(*(f"b@{deed}.example" for deed in deeds))
+    for deed in deeds:
+        net.expect_at("127.0.0.2", f"b@{deed}.example")
+    expect_equal(net.mta.log("deferred"), [], "deferrals")
+    net.end()
+
+
+def no_answers(rig):
+    """What does not answer the question decides nothing: another id, octets that are no message, a connection that ends."""
+    deeds = ("wrong-id", "garbage", "hang-up")
+    zone = {f"{deed}.example": {"A": ["127.0.0.2"], "does": [deed]} for deed in deeds}
+    net = Net(rig, zone, "127.0.0.2", dns={"timeout": "100 ms", "tries": 2})
+    net.send(*(f"b@{domain}" for domain in zone))
+    for domain in zone:
+        expect_equal(net.mta.wait_log("deferred", to=f"b@{domain}")[0]["status"], "4.4.3", domain)
+        zone[domain] = {"A": ["127.0.0.2"]}
+    for domain in zone:
+        net.expect_at("127.0.0.2", f"b@{domain}")
+    net.end()
+
+
 def silent(rig):
     """A question without an answer is asked again; mail is not put off meanwhile."""
     net = Net(rig, {"one.example": {"A": ["127.0.0.2"]}}, "127.0.0.2", dns={"timeout": "1 s", "tries": 20})
@@ -159,4 +184,5 @@ def silent_for_long(rig):
 
 
 if __name__ == "__main__":
-    sys.exit(ringpost.main(preference, first_refuses, implicit, bounced, server_fails, truncated, silent, silent_for_long))
+    sys.exit(ringpost.main(preference, first_refuses, implicit, bounced, server_fails, truncated, later_the_right_one,
+                           no_answers, silent, silent_for_long))

@@ -1,32 +1,18 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """A name server for tests: loopback only, UDP and TCP on one port, nothing but the standard library.
 
-In a Python test:
-
-    from nameserver import NameServer
-
-    with NameServer({"example.com": {"MX": ["10 mx.example.com"]},
-                     "mx.example.com": {"A": ["127.0.0.1"], "AAAA": ["::1"]},
-                     "*.load.example": {"MX": ["10 mx.example.com"]},
-                     "broken.example": {"does": ["servfail"]}}) as dns:
-        settings = f"dns: {{servers: ['127.0.0.1:{dns.port}']}}"
-        ...
-        assert dns.count("example.com", "MX") == 1
-        dns.zone["example.com"] = {"does": ["drop"]}         # while it runs
-        dns.does = ["delay=0.2"]                              # to every question; [] again: to none
-
-As a program, for scripts in other languages; prints its port and serves until the time is over or its input ends:
-
-    nameserver.py [--port N] [--seconds N] ZONE-FILE
-
-The file has a record, or what is done, on each line; "#" begins a comment:
-
-    example.com      MX    10 mx.example.com
-    mx.example.com   A     127.0.0.1
-    old.example      CNAME example.com
-    null.example     MX    0 .
-    slow.example     does  delay=2 truncate
+    dns = NameServer({"example.com": {"MX": ["10 mx.example.com"]},
+                      "mx.example.com": {"A": ["127.0.0.1"], "AAAA": ["::1"]},
+                      "old.example": {"CNAME": ["example.com"]},
+                      "null.example": {"MX": ["0 ."]},
+                      "*.load.example": {"MX": ["10 mx.example.com"]},
+                      "broken.example": {"does": ["servfail"]}}).start()
+    settings = {"dns": {"servers": [f"127.0.0.1:{dns.port}"]}}
+    ...
+    dns.count("example.com", "MX")                       # how often it was asked
+    dns.zone["example.com"] = {"does": ["drop"]}         # while it runs
+    dns.does = ["delay=0.2"]                             # to every question; [] again: to none
+    dns.stop()
 
 Types are A, AAAA, MX, CNAME and TXT.  A name that is there but lacks the type is "no data", any other is NXDOMAIN; both come
 with SOA.  "*.name" stands for what is below name and not there itself.  What may be done, to a name or by `does` to all:
@@ -42,15 +28,12 @@ with SOA.  "*.name" stands for what is below name and not there itself.  What ma
 Bounds: CONNECTIONS_MAX connections by TCP, DELAYED_MAX answers held back, ASKED_MAX questions remembered; beyond, the newest
 connection or answer is dropped and the oldest question forgotten.
 """
-import argparse
 import collections
 import heapq
 import ipaddress
-import select
 import selectors
 import socket
 import struct
-import sys
 import threading
 import time
 
@@ -86,25 +69,11 @@ def record(owner, kind, ttl, data):
     return wire_name(owner) + struct.pack(">HHIH", TYPES[kind], 1, ttl, len(data)) + data
 
 
-def read_zone(text):
-    """The dict of a zone file."""
-    zone = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        words = line.split("#")[0].split(None, 2)
-        if not words:
-            continue
-        if len(words) != 3 or words[1] not in (*TYPES, "does"):
-            raise ValueError(f"line {number}: want a name, a type or \"does\", and a value: {line!r}")
-        values = words[2].split() if words[1] == "does" else [words[2].strip()]
-        zone.setdefault(words[0].lower().rstrip("."), {}).setdefault(words[1], []).extend(values)
-    return zone
-
-
 class NameServer:
-    """Serves zone from a thread of its own between start() and stop(), or inside a with statement."""
+    """Serves zone from a thread of its own between start() and stop()."""
 
-    def __init__(self, zone=None, port=0, ttl=60):
-        self.zone = zone if zone is not None else {}
+    def __init__(self, zone, ttl=60):
+        self.zone = zone
         self.does = []
         self.ttl = ttl
         self.asked = collections.deque(maxlen=ASKED_MAX)  # (name, type, "udp" or "tcp")
@@ -112,7 +81,7 @@ class NameServer:
         self._number = 0
         self._connections = {}  # socket: octets read so far
         self._selector = selectors.DefaultSelector()
-        self._udp, self._tcp = self._bind(port)
+        self._udp, self._tcp = self._bind()
         self.port = self._udp.getsockname()[1]
         self._wake, self._waker = socket.socketpair()
         self._selector.register(self._udp, selectors.EVENT_READ, self._read_udp)
@@ -121,13 +90,13 @@ class NameServer:
         self._thread = None
 
     @staticmethod
-    def _bind(port):
+    def _bind():
         for _ in range(50):
             udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
             tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                udp.bind(("127.0.0.1", port))
+                udp.bind(("127.0.0.1", 0))
                 tcp.bind(("127.0.0.1", udp.getsockname()[1]))
                 tcp.listen(CONNECTIONS_MAX)
                 udp.setblocking(False)
@@ -136,8 +105,6 @@ class NameServer:
             except OSError:
                 udp.close()
                 tcp.close()
-                if port:
-                    raise
         raise OSError("no port is free for both UDP and TCP")
 
     def count(self, name=None, kind=None, by=None):
@@ -325,30 +292,3 @@ class NameServer:
         for each in (self._udp, self._tcp, self._wake, self._waker):
             each.close()
         self._selector.close()
-
-    def __enter__(self):
-        return self.start()
-
-    def __exit__(self, *_):
-        self.stop()
-
-
-def main():
-    parser = argparse.ArgumentParser(description="A name server for tests, on loopback.")
-    parser.add_argument("--port", type=int, default=0, help="else one that is free")
-    parser.add_argument("--seconds", type=float, default=600, help="it stops by itself after so long")
-    parser.add_argument("zone")
-    options = parser.parse_args()
-    with open(options.zone, encoding="utf-8") as file:
-        zone = read_zone(file.read())
-    with NameServer(zone, options.port) as server:
-        print(server.port, flush=True)
-        deadline = time.monotonic() + options.seconds
-        while time.monotonic() < deadline:
-            if select.select([sys.stdin], [], [], deadline - time.monotonic())[0] and not sys.stdin.buffer.read1(4096):
-                break
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
