@@ -18,6 +18,7 @@
 #include <liburing.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -34,6 +35,8 @@ enum {
 	LISTEN_BACKLOG = 4096,
 	CQ_FACTOR = 8,	    /* completions that fit for each submission that fits */
 	CLOSE_PATIENCE_S = 1, /* for what cannot be cancelled: a write that a disk is slow to take */
+	LISTEN_PATIENCE_MS = 2000, /* for the sockets of a process that was killed */
+	LISTEN_LOOK_MS = 10,
 };
 
 /* user_data that is no operation's address: odd.  A waking that failed says whom it should have woken. */
@@ -670,9 +673,9 @@ minus_errno(int result)
 }
 
 static int
-listen_on(int fd, const struct sockaddr_storage *address, socklen_t len)
+bind_to(int fd, const struct sockaddr_storage *address, socklen_t len)
 {
-	if (bind(fd, (const struct sockaddr *)address, len) < 0 || listen(fd, LISTEN_BACKLOG) < 0) {
+	if (bind(fd, (const struct sockaddr *)address, len) < 0) {
 		int error = -errno;
 
 		close(fd);
@@ -681,14 +684,26 @@ listen_on(int fd, const struct sockaddr_storage *address, socklen_t len)
 	return fd;
 }
 
-int
-io_listen(struct io *io, const struct endpoint *at, unsigned flags)
+static int
+listen_on(int fd)
+{
+	if (fd >= 0 && listen(fd, LISTEN_BACKLOG) < 0) {
+		int error = -errno;
+
+		close(fd);
+		return error;
+	}
+	return fd;
+}
+
+/* A descriptor that does not listen yet. */
+static int
+bound_socket(const struct endpoint *at, unsigned flags)
 {
 	struct sockaddr_storage address;
 	socklen_t		len = endpoint_to_sockaddr(at, &address);
 	int			one = 1, fd;
 
-	(void)io;
 	fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
@@ -700,7 +715,93 @@ io_listen(struct io *io, const struct endpoint *at, unsigned flags)
 	/* Inherited by what is accepted: replies are whole when they leave, waiting would only delay them. */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
-	return listen_on(fd, &address, len);
+	return bind_to(fd, &address, len);
+}
+
+int
+io_listen(struct io *io, const struct endpoint *at, unsigned flags)
+{
+	(void)io;
+	return listen_on(bound_socket(at, flags));
+}
+
+/*
+ * A process that was killed still listens for a moment: the kernel takes its ring apart behind it, and an accept in flight
+ * holds the socket until then.  False when we have waited long enough: somebody lives.
+ */
+static bool
+wait_for_the_dead(unsigned *waited_ms)
+{
+	const struct timespec look = { .tv_nsec = LISTEN_LOOK_MS * 1000000 };
+
+	if (*waited_ms >= LISTEN_PATIENCE_MS)
+		return false;
+	(void)nanosleep(&look, NULL);
+	*waited_ms += LISTEN_LOOK_MS;
+	return true;
+}
+
+/* SO_REUSEADDR lets us bind where nobody listens any more, and nowhere else. */
+int
+io_listen_check(const struct endpoint *at)
+{
+	unsigned waited_ms = 0;
+	int	 fd;
+
+	do
+		fd = bound_socket(at, 0);
+	while (fd == -EADDRINUSE && wait_for_the_dead(&waited_ms));
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
+/*
+ * Does anybody live behind the socket at this path?  0: no; -EADDRINUSE: yes, he has taken us in and says something, or is
+ * busy; -EAGAIN: the connection ended, as it does when he has just died.
+ */
+static int
+ask_who_listens(const struct sockaddr_storage *address, socklen_t len)
+{
+	int	      fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), error;
+	struct pollfd word = { .fd = fd, .events = POLLIN };
+	char	      first;
+
+	if (fd < 0)
+		return -errno;
+	error = connect(fd, (const struct sockaddr *)address, len) < 0 ? errno : 0;
+	if (error == 0) {
+		bool quiet = poll(&word, 1, LISTEN_PATIENCE_MS) == 0;
+
+		error = quiet || recv(fd, &first, 1, MSG_DONTWAIT) > 0 ? EADDRINUSE : EAGAIN;
+	} else if (error == EAGAIN || error == EPROTOTYPE) {
+		error = EADDRINUSE;
+	} else if (error == ECONNREFUSED) {
+		error = 0;
+	}
+	close(fd);
+	return -error;
+}
+
+/* Removes the socket that a process which is gone has left; who lives keeps his. */
+static int
+clear_path(const char *path, const struct sockaddr_storage *address, socklen_t len)
+{
+	unsigned    waited_ms = 0;
+	struct stat st;
+	int	    result;
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -EEXIST;
+	do
+		result = ask_who_listens(address, len);
+	while (result == -EAGAIN && wait_for_the_dead(&waited_ms));
+	if (result < 0)
+		return result == -EAGAIN ? -EADDRINUSE : result;
+	return unlink(path) < 0 ? -errno : 0;
 }
 
 int
@@ -708,21 +809,21 @@ io_listen_path(struct io *io, const char *path, unsigned mode)
 {
 	struct sockaddr_storage address;
 	socklen_t		len = path_address(path, &address);
-	struct stat		st;
 	mode_t			mask;
-	int			fd;
+	int			fd, error;
 
 	(void)io;
 	if (len == 0)
 		return -ENAMETOOLONG;
-	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
-		unlink(path);
+	error = clear_path(path, &address, len);
+	if (error < 0)
+		return error;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
 	/* The mode must hold from the first instant, so it comes from the mask and not from a later chmod. */
 	mask = umask((mode_t)(0777 & ~mode));
-	fd = listen_on(fd, &address, len);
+	fd = listen_on(bind_to(fd, &address, len));
 	umask(mask);
 	return fd;
 }
@@ -747,12 +848,7 @@ io_socket(struct io *io, enum io_socket_kind kind, const struct endpoint *family
 		socklen_t		len = endpoint_to_sockaddr(from, &address);
 
 		setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
-		if (bind(fd, (struct sockaddr *)&address, len) < 0) {
-			int error = -errno;
-
-			close(fd);
-			return error;
-		}
+		fd = bind_to(fd, &address, len);
 	}
 	return fd;
 }

@@ -192,6 +192,29 @@ open_log(const struct settings *s)
 	return fd < 0 ? -errno : fd;
 }
 
+/*
+ * The cores share each endpoint among them (SO_REUSEPORT), and the kernel would share it with a second instance of ours as
+ * well, so that half of the mail came to either.
+ */
+static bool
+endpoints_are_free(const struct settings_endpoints *listen)
+{
+	char text[ENDPOINT_TEXT_MAX];
+
+	for (unsigned i = 0; i < listen->count; i++) {
+		int result = io_listen_check(&listen->at[i]);
+
+		if (result == 0)
+			continue;
+		say("cannot listen on %s: %s%s", endpoint_format(&listen->at[i], text), strerror(-result),
+		    result == -EADDRINUSE ? " (another process listens there)"
+		    : result == -EACCES	  ? " (ports below 1024 need CAP_NET_BIND_SERVICE)"
+					  : "");
+		return false;
+	}
+	return true;
+}
+
 static bool
 open_shared(struct mta *mta, const struct settings *s)
 {
@@ -212,7 +235,7 @@ open_shared(struct mta *mta, const struct settings *s)
 		return false;
 	}
 	mta->core_count = core_count(s, mta->spool);
-	if (!descriptors(mta))
+	if (!descriptors(mta) || !endpoints_are_free(&s->listen))
 		return false;
 	tls_random(key, sizeof(key));
 	mta->clients = clients_new(s->sessions_max, key);
@@ -332,8 +355,10 @@ process_run(struct settings *settings, const char *file, const char *version)
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	mta = (struct mta){ .settings_file = file, .version = version, .wake = wake, .spool = -1,
 			    .started_ms = now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000 };
-	if (!open_shared(&mta, settings))
+	if (!open_shared(&mta, settings)) {
+		settings_unref(settings);
 		return 1;
+	}
 	atomic_store(&mta.unopened, mta.core_count);
 
 	(void)sigemptyset(&set);

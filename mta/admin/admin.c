@@ -130,7 +130,8 @@ admin_open(struct mta_core *core, const char **why)
 	result = io_listen_path(core->reactor.io, admin->path, SOCKET_MODE);
 	if (result < 0) {
 		(void)snprintf(said, sizeof(said), "cannot open the control socket %s: %s", admin->path,
-			       strerror(-result));
+			       result == -EADDRINUSE ? "another process listens there"
+						     : strerror(-result));
 		*why = said;
 		free(admin);
 		return result;

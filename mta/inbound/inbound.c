@@ -105,9 +105,8 @@ open_listeners(struct inbound *in, const struct settings_endpoints *at, const ch
 
 		if (result == 0)
 			continue;
-		(void)snprintf(said, sizeof(said), "cannot listen on %s: %s%s", endpoint_format(e, text),
-			       strerror(-result),
-			       result == -EACCES ? " (ports below 1024 need CAP_NET_BIND_SERVICE)" : "");
+		(void)snprintf(said, sizeof(said), "cannot listen on %s: %s", endpoint_format(e, text),
+			       strerror(-result));
 		*why = said;
 		while (in->listener_count)
 			listener_close(&in->listeners[--in->listener_count]);

@@ -72,7 +72,7 @@ def second_instance(rig):
     expect_failure(rig.ringpost("second", spool={"directory": "first.spool"}), "another process is using this spool")
     again = rig.run("ringpost", "--config", first.config)
     expect_equal(again.returncode, 1, "exit status of the same once more")
-    expect("another process is using this spool" in again.stderr, f"it says {again.stderr}")
+    expect("another process listens there" in again.stderr, f"it says {again.stderr}")
     for n in range(20):  # also where the other one might have listened
         with client.Client(first.port) as c:
             reply = c.transaction("a@example.org", [f"b{n}@example.org"], b"Subject: x\r\n\r\n")
@@ -89,6 +89,11 @@ def port_taken(rig):
     with socket.create_server(("127.0.0.1", mta.port)):
         expect_failure(mta, f"127.0.0.1:{mta.port}", "Address already in use")
     mta.start()
+    # Its cores share the endpoint with one another, and not with those of a stranger.
+    expect_failure(rig.ringpost("second", listen=f"127.0.0.1:{mta.port}"), f"127.0.0.1:{mta.port}",
+                   "another process listens there")
+    mta.kill()
+    mta.start()  # what the kernel remembers of old connections is in nobody's way
     mta.stop()
 
 
@@ -102,6 +107,19 @@ def paths(rig):
 
 def control_socket(rig):
     expect_failure(rig.ringpost(control={"socket": "absent/sock"}), "absent/sock", "No such file or directory")
+
+
+def control_socket_taken(rig):
+    """A second instance with a spool and a port of its own does not take the first one's control socket away."""
+    first = rig.ringpost("first").start()
+    path = first.settings["control"]["socket"]
+    expect_failure(rig.ringpost("second", control={"socket": path}), path, "another process listens there")
+    status = subprocess.run([os.path.join(ringpost.BIN, "ringpostctl"), "--socket", path, "status"],
+                            cwd=rig.directory, capture_output=True, text=True, timeout=ringpost.PATIENCE_S, check=False)
+    expect("first.example.org" in status.stdout, f"ringpostctl hears {status.stdout}{status.stderr}")
+    first.kill()
+    first.start()  # what it left behind is nobody's
+    first.stop()
 
 
 def spool_not_ours(rig):
@@ -136,4 +154,4 @@ def few_descriptors(rig):
 
 if __name__ == "__main__":
     sys.exit(ringpost.main(settings_errors, command_line, second_instance, port_taken, paths, control_socket,
-                           spool_not_ours, few_descriptors))
+                           control_socket_taken, spool_not_ours, few_descriptors))

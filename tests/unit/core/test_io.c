@@ -116,6 +116,10 @@ START_TEST(cores_share_an_endpoint)
 	ck_assert_int_eq(io_local(first, &at), 0);
 	ck_assert_int_ge(io_listen(rig_io, &at, IO_LISTEN_SHARED), 0);
 	ck_assert_int_eq(io_listen(rig_io, &at, 0), -EADDRINUSE);
+	/* Who does not belong to them is to find out. */
+	ck_assert_int_eq(io_listen_check(&at), -EADDRINUSE);
+	at.port = 0;
+	ck_assert_int_eq(io_listen_check(&at), 0);
 } END_TEST
 
 START_TEST(accept_ends_when_descriptors_are_out)
@@ -422,6 +426,9 @@ START_TEST(path_sockets)
 	ck_assert_int_ge(listener, 0);
 	ck_assert_int_eq(stat(path, &st), 0);
 	ck_assert_uint_eq(st.st_mode & 0777, 0640);
+	/* Who listens there keeps it. */
+	ck_assert_int_eq(io_listen_path(rig_io, path, 0600), -EADDRINUSE);
+	ck_assert_int_eq(access(path, F_OK), 0);
 	/* What an earlier process left behind is replaced. */
 	close(listener);
 	listener = io_listen_path(rig_io, path, 0600);
@@ -438,7 +445,7 @@ START_TEST(path_sockets)
 	ck_assert_int_eq(unlink(path), 0);
 	/* A file that is no socket is not ours to remove. */
 	close(open(path, O_CREAT | O_WRONLY, 0600));
-	ck_assert_int_eq(io_listen_path(rig_io, path, 0600), -EADDRINUSE);
+	ck_assert_int_eq(io_listen_path(rig_io, path, 0600), -EEXIST);
 	ck_assert_int_eq(unlink(path), 0);
 	ck_assert_int_eq(rmdir(name), 0);
 	memset(long_path, 'x', sizeof(long_path) - 1);
