@@ -264,6 +264,20 @@ unreached(struct client *c)
 	client_close(c);
 }
 
+/* Descriptors, memory: what is missing is ours, and says nothing about any host. */
+static bool
+is_our_lack(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
+}
+
+static void
+starved(struct client *c, int error)
+{
+	destination_starved(c->dest, error);
+	client_close(c);
+}
+
 static void
 host_trouble(struct client *c, struct smtp_enhanced status, struct span text, bool next_host)
 {
@@ -298,6 +312,7 @@ static void
 walk_on(struct client *c)
 {
 	struct io *io = c->out->reactor->io;
+	int	   fd;
 
 	for (;;) {
 		switch (walk_next(c->walk)) {
@@ -305,6 +320,9 @@ walk_on(struct client *c)
 			return;
 		case WALK_OVER:
 			unreached(c);
+			return;
+		case WALK_NO_MEMORY:
+			starved(c, ENOMEM);
 			return;
 		case WALK_FOUND:
 			break;
@@ -315,13 +333,17 @@ walk_on(struct client *c)
 			walk_is_ourselves(c->walk);
 			continue;
 		}
+		fd = io_socket(io, IO_STREAM, &c->peer, NULL);
+		if (is_our_lack(-fd)) {
+			starved(c, -fd);
+			return;
+		}
 		outbound_count(c->out, OUTBOUND_CONNECTS, 1);
-		c->fd = io_socket(io, IO_STREAM, &c->peer, NULL);
-		if (c->fd < 0) {
-			host_trouble(c, (struct smtp_enhanced){ 4, 3, 0 }, connect_failed(-c->fd), false);
-			c->fd = -1;
+		if (fd < 0) {
+			host_trouble(c, (struct smtp_enhanced){ 4, 3, 0 }, connect_failed(-fd), false);
 			continue;
 		}
+		c->fd = fd;
 		client_enter(c, CLIENT_CONNECT);
 		io_connect(io, &c->connect, c->fd, &c->peer);
 		return;
@@ -643,6 +665,10 @@ connected(struct io_op *op, const struct io_event *event)
 
 	if (c->state == CLIENT_CLOSING) {
 		client_end_when_idle(c);
+		return;
+	}
+	if (is_our_lack(-event->result)) {
+		starved(c, -event->result);
 		return;
 	}
 	if (event->result < 0) {

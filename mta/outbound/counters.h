@@ -22,6 +22,8 @@
 	X(AWAY, "outbound_away_deliveries", COUNTER_GAUGE, "Deliveries in the hands of a next hop's owner.")          \
 	X(CONNECTS, "outbound_connects_total", COUNTER_TOTAL, "Connections tried.")                                   \
 	X(CONNECT_FAILURES, "outbound_connect_failures_total", COUNTER_TOTAL, "Connections that failed.")             \
+	X(STARVED, "outbound_starved_total", COUNTER_TOTAL,                                                           \
+	  "Sessions given up for want of descriptors or memory of our own; their mail was put back.")                 \
 	X(SESSIONS, "outbound_sessions", COUNTER_GAUGE, "Client sessions, connecting ones included.")                 \
 	X(TRANSACTIONS, "outbound_transactions_total", COUNTER_TOTAL, "Transactions begun.")                          \
 	X(REUSED, "outbound_reused_total", COUNTER_TOTAL, "Transactions begun on a connection used before.")          \

@@ -10,6 +10,8 @@
  *     further one is tried for a while;
  *   - sessions break in their transactions: each costs its own message an attempt; DESTINATION_FAILURES_MAX in a row with
  *     nothing brought to an end between them mean down.
+ * That we ourselves have no descriptor or memory left is none of these.  What waits goes back untried unless other sessions
+ * live, which may take it.
  *
  * A destination is freed when nothing is left of it: no mail, no session, no trouble to remember.  That it is down is
  * remembered until all that was deferred for it has come back once, so that it is met by one session and not by all.  Who makes us write to
@@ -22,7 +24,7 @@
 #include "mta/outbound/client.h"
 #include "mta/outbound/keeper.h"
 
-enum { NO_MEMORY_PAUSE_MS = 1000 };
+enum { STARVED_PAUSE_MS = 1000, STARVED_WORD_MS = 60 * 1000 };
 
 static void pump(struct destination *dest);
 
@@ -213,6 +215,21 @@ destination_unreached(struct destination *dest, const struct outcome *trouble)
 }
 
 void
+destination_starved(struct destination *dest, int error)
+{
+	struct outbound *out = dest->out;
+
+	outbound_count(out, OUTBOUND_STARVED, 1);
+	dest->grow_after_ns = reactor_in_ms(out->reactor, STARVED_PAUSE_MS);
+	/* It is the same for all next hops: one word does for a while. */
+	if (reactor_now(out->reactor) < out->starved_word_ns)
+		return;
+	out->starved_word_ns = reactor_in_ms(out->reactor, STARVED_WORD_MS);
+	log_warn(out->reactor->log, "connect-paused", LOG_UINT("core", out->core->index),
+		 LOG_SPAN("dest", dest->node.name), LOG_ERRNO("why", error));
+}
+
+void
 destination_broke(struct destination *dest, const struct outcome *trouble)
 {
 	remember(dest, trouble);
@@ -272,7 +289,7 @@ open_sessions(struct destination *dest)
 		dest->connecting--;
 		out->sessions--;
 		outbound_uncount(out, OUTBOUND_SESSIONS, 1);
-		dest->grow_after_ns = reactor_in_ms(out->reactor, NO_MEMORY_PAUSE_MS);
+		dest->grow_after_ns = reactor_in_ms(out->reactor, STARVED_PAUSE_MS);
 	}
 	if (dest->waiting_count > dest->connecting && dest->sessions < max)
 		wheel_arm(&out->reactor->wheel, &dest->timer, dest->grow_after_ns);
@@ -312,6 +329,8 @@ pump(struct destination *dest)
 		return_waiting(dest, &dest->trouble);
 	}
 	open_sessions(dest);
+	if (dest->sessions == 0)
+		return_waiting(dest, NULL); /* there is nothing to open one with */
 	review(dest);
 }
 

@@ -32,7 +32,8 @@ struct destination {
 	uint64_t	  down_until_ns;
 	uint64_t	  forget_ns; /* without mail for it by then it is no longer known to be down */
 	int64_t		  down_until_ms;
-	uint64_t	  grow_after_ns; /* no further session before: the last one could not be opened */
+	uint64_t	  grow_after_ns; /* no further session before: the last one could not be opened, or we had nothing to open
+					  * it with */
 	struct wheel_timer timer;	 /* at grow_after or forget */
 	struct outcome	  trouble;	 /* the last one; words below */
 	char		  trouble_host[DELIVERY_HOST_MAX];
@@ -64,6 +65,8 @@ void destination_give_back(struct destination *dest, struct delivery *d);
 void destination_reached(struct destination *dest, struct client *c);
 /* No host could be reached. */
 void destination_unreached(struct destination *dest, const struct outcome *trouble);
+/* No host could be tried, for want of descriptors or memory of our own (errno). */
+void destination_starved(struct destination *dest, int error);
 /* A transaction has come to its end: this next hop works. */
 void destination_works(struct destination *dest);
 /* The session broke in a transaction, or before its first. */

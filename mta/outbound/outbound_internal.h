@@ -46,6 +46,7 @@ struct outbound {
 	/* --- owner --- */
 	struct table	    destinations;
 	unsigned	    sessions;
+	uint64_t	    starved_word_ns; /* no further word in the log about descriptors and memory before */
 
 	/* --- end --- */
 	bool		    draining, drained_told;

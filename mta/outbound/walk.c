@@ -48,11 +48,8 @@ static struct walk_host *
 hosts_new(struct walk *w, unsigned count)
 {
 	w->hosts = calloc(MAX_OF(count, 1u), sizeof(*w->hosts));
-	if (w->hosts == NULL)
-		local_trouble(w, (struct outcome_trouble){ OUTCOME_DEFERRED, 0, { 4, 3, 0 } }, w->domain,
-			      "no memory for its hosts");
-	else
-		w->host_count = count;
+	w->no_memory = w->hosts == NULL;
+	w->host_count = w->hosts ? count : 0;
 	return w->hosts;
 }
 
@@ -212,6 +209,8 @@ walk_next(struct walk *w)
 	INVARIANT(!w->asking);
 	if (!w->asked_hosts && ask_hosts(w))
 		return WALK_WAIT;
+	if (w->no_memory)
+		return WALK_NO_MEMORY;
 	while (w->hosts && w->host_at < w->host_count && w->tries < WALK_TRIES_MAX) {
 		if (!w->host_open && !open_host(w))
 			return WALK_WAIT;

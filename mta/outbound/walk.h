@@ -17,6 +17,7 @@ enum walk_result {
 	WALK_FOUND, /* host and address are set */
 	WALK_WAIT,  /* the resolver was asked: ready() follows, then walk_next() again */
 	WALK_OVER,  /* nothing is left: `trouble` says why */
+	WALK_NO_MEMORY, /* to hold the hosts: no trouble of theirs */
 };
 
 struct walk_host {
@@ -33,7 +34,7 @@ struct walk {
 	struct resolver	      *resolver;
 	const struct settings *settings; /* borrowed */
 	struct dns_question    question;
-	bool		       asking, asked_hosts;
+	bool		       asking, asked_hosts, no_memory;
 	enum route_kind	       kind;
 	struct span	       domain; /* borrowed: the name of the next hop */
 	enum outcome_source    source; /* of addresses */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Limits, reuse, hosts that are down, and the end: what the owner of a next hop answers for. */
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include "tests/unit/mta/outbound_rig.h"
 #include "tests/support/run.h"
 
@@ -337,6 +340,83 @@ START_TEST(refusals_in_a_row)
 	rig_close();
 } END_TEST
 
+/* --- what we lack ourselves --------------------------------------------------------------------------------------- */
+
+/* No descriptor is left from here on; where the limit stood. */
+static rlim_t
+use_up_descriptors(void)
+{
+	struct rlimit limit;
+	int	      next = dup(STDERR_FILENO);
+	rlim_t	      before;
+
+	ck_assert_int_ge(next, 0);
+	(void)close(next);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	before = limit.rlim_cur;
+	limit.rlim_cur = (rlim_t)next;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	return before;
+}
+
+static void
+limit_descriptors(rlim_t to)
+{
+	struct rlimit limit;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = to;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* The next hop is not to blame, and the mail has not been tried. */
+START_TEST(no_descriptors)
+{
+	struct id id;
+	rlim_t	  before;
+
+	rig_open("outbound: {idle_reuse: 0 s}\n", "PIPELINING", NULL, 0);
+	(void)send_to("first@back.test"); /* the queue has opened its segments */
+	rig_quiet();
+	for (unsigned i = 0; i < 400 && rig.back.sessions_now; i++)
+		rig_turn();
+	rig_turn(); /* descriptors are closed beside the loop */
+	before = use_up_descriptors();
+	id = send_to("a@to.test");
+	rig_settle();
+	ck_assert_uint_eq(rig_count(OUTBOUND_STARVED), 1);
+	ck_assert_uint_eq(rig_count(OUTBOUND_PUT_BACK), 1);
+	ck_assert_uint_eq(rig_count(OUTBOUND_DEFERRED), 0);
+	ck_assert_uint_eq(rig_count(OUTBOUND_DOWNS), 0);
+	ck_assert_uint_eq(rig_count(OUTBOUND_DESTINATIONS), 0);
+	ck_assert_uint_eq(attempts_of(id), 0);
+	limit_descriptors(before);
+	rig_retry(id);
+	ck_assert_uint_eq(rig_count(OUTBOUND_DELIVERED), 2);
+	rig_close();
+} END_TEST
+
+/* What a session that lives can take does not go back. */
+START_TEST(no_further_descriptors)
+{
+	rlim_t before;
+
+	rig_open("outbound: {idle_reuse: 0 s}\n", "PIPELINING", NULL, 0);
+	rig.peer.silent = true;
+	(void)send_to("a@to.test");
+	wait_for_sessions(1);
+	before = use_up_descriptors();
+	(void)send_to("b@to.test");
+	wait_for(OUTBOUND_STARVED, 1);
+	peer_greet(&rig.peer);
+	rig_settle();
+	ck_assert_uint_eq(rig_count(OUTBOUND_DELIVERED), 2);
+	ck_assert_uint_eq(rig_count(OUTBOUND_PUT_BACK), 0);
+	ck_assert_uint_eq(rig.peer.sessions, 1);
+	limit_descriptors(before);
+	rig_close();
+} END_TEST
+
 /* --- one does not hold up another ---------------------------------------------------------------------------------- */
 
 START_TEST(a_slow_next_hop)
@@ -451,6 +531,8 @@ main(void)
 	tcase_add_test(tc, forgotten);
 	tcase_add_test(tc, breaks_in_a_row);
 	tcase_add_test(tc, refusals_in_a_row);
+	tcase_add_test(tc, no_descriptors);
+	tcase_add_test(tc, no_further_descriptors);
 	tcase_add_test(tc, a_slow_next_hop);
 	tcase_add_test(tc, many_slow_next_hops);
 	tcase_add_test(tc, drained_while_connecting);

@@ -229,6 +229,8 @@ walk_all(struct walk *w, const struct walk_case *c, char *tried, size_t size, ch
 			(void)snprintf(end, end_size, "%s %s", w->trouble.kind == OUTCOME_FAILED ? "never" : "later",
 				       outcome_status_format(w->trouble.status, status));
 			return;
+		case WALK_NO_MEMORY:
+			ck_abort_msg("%s: no memory", c->label);
 		case WALK_FOUND:
 			endpoint_format_ip(&w->address, address);
 			ck_assert_uint_eq(w->address.port, 25);
