@@ -361,6 +361,8 @@ destination_left(struct destination *dest, struct client *c)
 	dest->sessions--;
 	if (!c->established)
 		dest->connecting--;
+	else if (dest->sessions == 0)
+		dest->grow_after_ns = 0; /* the peer bears one at least */
 	out->sessions--;
 	outbound_uncount(out, OUTBOUND_SESSIONS, 1);
 	pump(dest);

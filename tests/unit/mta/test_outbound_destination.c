@@ -322,6 +322,27 @@ START_TEST(breaks_in_a_row)
 	rig_close();
 } END_TEST
 
+/* It bears no second session: when the first has ended, a new one need not wait for the pause. */
+START_TEST(bears_one_at_a_time)
+{
+	static const struct peer_row rows[] = {
+		{ "CONNECT", "220 to.test", 1, false },
+		{ "CONNECT", NULL, 1, true },
+		{ "MAIL", NULL, 1, false },
+	};
+
+	rig_open(NULL, "PIPELINING", rows, COUNT_OF(rows));
+	(void)send_to("a@to.test");
+	for (unsigned i = 0; i < 400 && !peer_said(&rig.peer, "MAIL"); i++)
+		rig_turn();
+	(void)send_to("b@to.test");
+	rig_settle();
+	ck_assert_uint_eq(rig.peer.sessions, 3);
+	ck_assert_uint_eq(rig_count(OUTBOUND_DEFERRED), 1);
+	ck_assert_uint_eq(rig_count(OUTBOUND_DELIVERED), 1);
+	rig_close();
+} END_TEST
+
 /* Who refuses and hangs up has answered: that is no trouble of the next hop. */
 START_TEST(refusals_in_a_row)
 {
@@ -530,6 +551,7 @@ main(void)
 	tcase_add_test(tc, still_down);
 	tcase_add_test(tc, forgotten);
 	tcase_add_test(tc, breaks_in_a_row);
+	tcase_add_test(tc, bears_one_at_a_time);
 	tcase_add_test(tc, refusals_in_a_row);
 	tcase_add_test(tc, no_descriptors);
 	tcase_add_test(tc, no_further_descriptors);
