@@ -292,6 +292,19 @@ sort_group(struct outbound *out, struct group *g, const struct lane *from)
 	}
 }
 
+/* What the operator did meanwhile counts.  True: it has gone back, and with the last one of a doomed message the message. */
+static bool
+stopped(struct outbound *out, const struct group *g)
+{
+	struct queue_message *m = g->message;
+
+	if (!m->held && !m->doomed)
+		return false;
+	for (unsigned i = 0; i < g->count; i++)
+		put_back(out, m, g->recipients[i], 0);
+	return true;
+}
+
 /* --- reading what is not in memory ------------------------------------------------------------------------------ */
 
 static void
@@ -308,7 +321,8 @@ loaded(struct queue_load *load, int result)
 		g.view = load->view;
 		g.recipients = l->recipients;
 		g.count = l->count;
-		sort_group(out, &g, l->from);
+		if (!stopped(out, &g))
+			sort_group(out, &g, l->from);
 	} else {
 		/* A record that cannot be read is the operator's to look at (the queue has said so); mail stays. */
 		uint64_t pause = result == -ENOMEM || result == 0 ? OUTBOUND_PUT_BACK_MS
@@ -358,15 +372,8 @@ start_next(struct outbound *out, struct backlog *backlog, struct lane *from)
 	g.recipients = recipients;
 	g.message = backlog_take(backlog, recipients, COUNT_OF(recipients), &g.count);
 	outbound_uncount(out, OUTBOUND_WAITING, g.count);
-	/* What the operator did meanwhile counts. */
-	if (g.message->held || g.message->doomed) {
-		struct queue_message *m = g.message;
-
-		/* With the last one of a doomed message the message goes. */
-		for (unsigned i = 0; i < g.count; i++)
-			put_back(out, m, recipients[i], 0);
+	if (stopped(out, &g))
 		return;
-	}
 	g.view = queue_view_ref(g.message);
 	if (g.view == NULL) {
 		read_group(out, from, &g);

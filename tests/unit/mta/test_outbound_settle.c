@@ -224,6 +224,43 @@ START_TEST(deleted_while_waiting)
 	rig_close();
 } END_TEST
 
+static const struct {
+	const char    *label;
+	enum queue_act act;
+	unsigned       left;
+} read_cases[] = {
+	{ "held", QUEUE_HOLD, 1 },
+	{ "deleted", QUEUE_DELETE, 0 },
+};
+
+/* The operator is quicker than the disk. */
+START_TEST(stopped_while_read)
+{
+	static const struct peer_row rows[] = { { "RCPT", "450 4.2.0 grey", 1, false } };
+	const struct queue_params    no_cache = { .spool_octets_max = 256 << 20, .segment_octets = 4 << 20,
+						  .inline_octets_max = rig_inline_max };
+	struct outbound		    *out;
+	struct queue		    *q;
+	struct id		     id;
+
+	rig_open(SETTINGS, "", rows, COUNT_OF(rows));
+	out = rig.cores[0].outbound;
+	q = rig.cores[0].queue;
+	queue_configure(q, &no_cache);
+	id = rig_send(&(struct rig_mail){ .sender = "s@back.test", .recipients = "a@to.test", .flags = ENVELOPE_DOT });
+	rig_quiet();
+	queue_act(q, queue_find(q, id), QUEUE_RETRY, NULL);
+	for (unsigned i = 0; i < 400 && out->loads == 0; i++)
+		rig_turn();
+	ck_assert_uint_gt(out->loads, 0);
+	queue_act(q, queue_find(q, id), read_cases[_i].act, NULL);
+	for (unsigned i = 0; i < 20 || out->loads; i++)
+		rig_turn();
+	ck_assert_msg(rig.peer.transactions == 1, "%s: it went out", read_cases[_i].label);
+	ck_assert_uint_eq(rig_messages(), read_cases[_i].left);
+	rig_close();
+} END_TEST
+
 int
 main(void)
 {
@@ -237,5 +274,6 @@ main(void)
 	tcase_add_test(tc, more_than_one_report_holds);
 	tcase_add_test(tc, no_memory_for_a_report);
 	tcase_add_test(tc, deleted_while_waiting);
+	tcase_add_loop_test(tc, stopped_while_read, 0, COUNT_OF(read_cases));
 	return run_case("outbound settle", tc);
 }
