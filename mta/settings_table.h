@@ -93,7 +93,7 @@ X("inbound.errors_max", errors_max, UINT, "20", 1, 1000, RELOAD,                
   "Refused commands in one session; then 421 and the end.")                                                       \
 X("inbound.sessions_max", sessions_max, UINT, "20000", 1, 1000000, RELOAD,                                        \
   "Server sessions in all; beyond: 421 4.3.2.")                                                                   \
-X("inbound.sessions_per_client_max", sessions_per_client_max, UINT, "20000", 1, 1000000, RELOAD,                  \
+X("inbound.sessions_per_client_max", sessions_per_client_max, UINT, "1000", 1, 1000000, RELOAD,                   \
   "Server sessions of one client address (IPv6: of its /64); beyond: 421 4.7.0.")                                 \
 X("inbound.transactions_max", transactions_max, UINT, "10000", 1, 1000000000, RELOAD,                             \
   "Messages in one session, announced as LIMITS MAILMAX (RFC 9422); beyond: 421 4.5.3.")                          \

@@ -48,6 +48,8 @@ START_TEST(nothing_given_is_all_defaults)
 		ck_assert_uint_eq(s->log_file.len, 0);
 		ck_assert_str_eq(s->spool_directory.data, "var/spool");
 		ck_assert_uint_gt(s->hostname.len, 0);
+		/* One client does not take every place. */
+		ck_assert_uint_lt(s->sessions_per_client_max, s->sessions_max / 2);
 		settings_unref(s);
 	}
 } END_TEST
