@@ -233,6 +233,25 @@ open_parts(struct mta_core *core, const char **why)
 	return result;
 }
 
+/* What runs, and what the operator should know about how. */
+static void
+log_start(struct mta_core *core)
+{
+	const struct mta      *mta = core->mta;
+	const struct settings *s = core->settings;
+	struct log	      *log = core->reactor.log;
+
+	log_info(log, "start", LOG_STR("version", mta->version), LOG_UINT("cores", mta->core_count),
+		 LOG_SPAN("hostname", s->hostname), LOG_SPAN("spool", s->spool_directory),
+		 LOG_STR("settings", mta->settings_file ? mta->settings_file : "embedded"), LOG_STR("digest", s->digest));
+	if (mta->privileged)
+		log_warn(log, "privileged", LOG_STR("cure", "run it as a user of its own, with CAP_NET_BIND_SERVICE"));
+	if (mta->sessions_ceiling < s->sessions_max)
+		log_warn(log, "descriptors-few", LOG_UINT("sessions_max", mta->sessions_ceiling),
+			 LOG_UINT("wanted", s->sessions_max),
+			 LOG_STR("cure", "raise the limit on descriptors (ulimit -n; LimitNOFILE= of systemd)"));
+}
+
 int
 mta_core_open(struct mta *mta, unsigned index, struct settings *settings, const char **why)
 {
@@ -256,14 +275,7 @@ mta_core_open(struct mta *mta, unsigned index, struct settings *settings, const 
 		return result;
 	core->reactor.owner = core;
 	if (index == 0)
-		log_info(core->reactor.log, "start", LOG_STR("version", mta->version), LOG_UINT("cores", mta->core_count),
-			 LOG_SPAN("hostname", settings->hostname), LOG_SPAN("spool", settings->spool_directory),
-			 LOG_STR("settings", mta->settings_file ? mta->settings_file : "embedded"),
-			 LOG_STR("digest", settings->digest));
-	if (index == 0 && mta->sessions_ceiling < settings->sessions_max)
-		log_warn(core->reactor.log, "descriptors-few", LOG_UINT("sessions_max", mta->sessions_ceiling),
-			 LOG_UINT("wanted", settings->sessions_max),
-			 LOG_STR("cure", "raise the limit on descriptors (ulimit -n; LimitNOFILE= of systemd)"));
+		log_start(core);
 	/* A process that cannot open one part ends at once: nothing was accepted, so nothing has to be taken apart. */
 	return open_parts(core, why);
 }

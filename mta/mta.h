@@ -36,6 +36,7 @@ struct mta {
 	int64_t		   started_ms;	     /* wall clock */
 	const char	  *settings_file;    /* NULL: embedded */
 	const char	  *version;
+	bool		   privileged;	     /* we run as root, and need not */
 	_Atomic(struct mta_reload *) reloads; /* asked for, newest first */
 	void (*wake)(struct mta *mta); /* the thread that may wait for the disk: look at `reloads` */
 	_Atomic(unsigned)  undrained;  /* cores whose sides have not drained yet */

@@ -354,6 +354,7 @@ process_run(struct settings *settings, const char *file, const char *version)
 	(void)umask(077);
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	mta = (struct mta){ .settings_file = file, .version = version, .wake = wake, .spool = -1,
+			    .privileged = geteuid() == 0,
 			    .started_ms = now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000 };
 	if (!open_shared(&mta, settings)) {
 		settings_unref(settings);

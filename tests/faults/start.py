@@ -130,6 +130,13 @@ def spool_not_ours(rig):
     expect_failure(rig.ringpost(spool={"directory": "spool"}), "Permission denied")
 
 
+def privileged(rig):
+    """As root it says so, once; as another user it does not."""
+    mta = rig.ringpost().start()
+    expect_equal(len(mta.log("privileged")), int(os.geteuid() == 0), "warnings")
+    mta.stop()
+
+
 def few_descriptors(rig):
     expect_few = rig.ringpost("few")
     expect_few.launch(prefix=["prlimit", "--nofile=200:200"])
@@ -154,4 +161,4 @@ def few_descriptors(rig):
 
 if __name__ == "__main__":
     sys.exit(ringpost.main(settings_errors, command_line, second_instance, port_taken, paths, control_socket,
-                           control_socket_taken, spool_not_ours, few_descriptors))
+                           control_socket_taken, spool_not_ours, privileged, few_descriptors))
