@@ -14,10 +14,10 @@ static COUNTER_TABLE(inbound_counter_rows, INBOUND_COUNTERS);
 /* --- the end ------------------------------------------------------------------------------------------------ */
 
 static bool
-listeners_idle(const struct inbound *in)
+listeners_closed(const struct inbound *in)
 {
 	for (unsigned i = 0; i < in->listener_count; i++)
-		if (!listener_idle(&in->listeners[i]))
+		if (!listener_closed(&in->listeners[i]))
 			return false;
 	return true;
 }
@@ -27,7 +27,7 @@ see_whether_drained(struct reactor_hook *hook)
 {
 	struct inbound *in = CONTAINER_OF(hook, struct inbound, ending);
 
-	if (in->drained_told || !list_empty(&in->servers) || !listeners_idle(in))
+	if (in->drained_told || !list_empty(&in->servers) || !listeners_closed(in))
 		return;
 	in->drained_told = true;
 	wheel_disarm(&in->reactor->wheel, &in->deadline);
@@ -75,11 +75,9 @@ inbound_free(struct inbound *in)
 {
 	if (in == NULL)
 		return;
-	INVARIANT(list_empty(&in->servers));
+	INVARIANT(list_empty(&in->servers) && listeners_closed(in));
 	wheel_disarm(&in->reactor->wheel, &in->deadline);
 	reactor_hook_cancel(&in->ending);
-	for (unsigned i = 0; i < in->listener_count; i++)
-		listener_close(&in->listeners[i]);
 	list_remove(&in->group.node);
 	list_remove(&in->answer_group.node);
 	free(in->listeners);

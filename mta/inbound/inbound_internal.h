@@ -52,9 +52,10 @@ void inbound_may_be_drained(struct inbound *in);
 
 int  listener_open(struct listener *l, struct inbound *in, const struct endpoint *at);
 void listener_start(struct listener *l);
-/* Asks accepting to end; listener_idle() says when it has. */
+/* Asks accepting to end, and closes; listener_closed() says when it has. */
 void listener_stop(struct listener *l);
-bool listener_idle(const struct listener *l);
+bool listener_closed(const struct listener *l);
+/* One that has not accepted anything. */
 void listener_close(struct listener *l);
 
 #endif

@@ -55,6 +55,14 @@ def open_text(mta):
     return s, answers
 
 
+def refuses(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=ringpost.PATIENCE_S).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
 def transaction_in_hand(rig):
     """A message that is coming may come to its end, an idle session may not stay."""
     hop = sink.Sink(rig)
@@ -66,6 +74,9 @@ def transaction_in_hand(rig):
         mta.process.send(signal.SIGTERM)
         expect_equal(heard.readline()[:10], b"421 4.3.2 ", "last words to an idle session")
         expect_equal(heard.read(), b"", "after the last words")
+    # Nobody is kept waiting in a queue that is not served any more.
+    wait_until("connections to be refused", lambda: refuses(mta.port))
+    expect(mta.process.running(), "it did not wait for the message in hand")
     s.sendall(b" a message\r\n.\r\n")
     expect_equal(answers.readline()[:3], b"250", "reply to the message in hand")
     expect_equal(mta.process.wait(), 0, "exit status")
