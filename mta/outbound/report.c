@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The report is 7-bit unless what it must carry is not: an address with UTF-8 makes it an internationalised one (RFC 6533:
- * message/global-delivery-status and message/global, sent with SMTPUTF8), a returned text with octets above 127
- * makes it 8bit.  A text declared binary is never returned, only its header section.
+ * The report is 7-bit unless what it must carry is not: a sender with UTF-8 in his address makes it an internationalised one
+ * (RFC 6533: message/global-delivery-status, sent with SMTPUTF8), a returned text with octets above 127 makes it 8bit.  A
+ * sender with an ASCII address must hear of recipients that have none also where no host on the way to him takes
+ * SMTPUTF8, so their addresses are written in ASCII (RFC 6533 section 3).  A text declared binary is never returned,
+ * only its header section.
  *
  * The boundary holds the report's own id, made of chance: no returned text can contain it by intent.
  */
@@ -145,27 +147,35 @@ put_folded(struct writer *w, size_t column, struct span s, bool utf8)
 	}
 }
 
-_Static_assert((int)REPORT_DIAGNOSTIC_MAX + 100 < 998, "a word of that length fits a line (RFC 5322 section 2.1.1)");
+enum { ADDRESS_WIDTH = 900 }; /* octets of an address in a line; cut */
 
-/* xtext (RFC 3461 section 4) as it was meant, then cleaned. */
+_Static_assert((int)REPORT_DIAGNOSTIC_MAX + 100 < 998 && (int)ADDRESS_WIDTH + 50 < 998,
+	       "a word of that length fits a line (RFC 5322 section 2.1.1)");
+
+/* One of type utf-8.  plain: as in an envelope, not encoded before (smtp_utf8_ascii). */
 static void
-put_xtext(struct writer *w, struct span s, bool utf8)
+put_address(struct writer *w, struct span s, bool plain, bool utf8)
 {
-	char   decoded[SMTP_ORCPT_MAX];
-	size_t len;
+	char ascii[ADDRESS_WIDTH];
 
-	if (s.len > sizeof(decoded) || !smtp_xtext_valid(s)) {
-		put_clean(w, s, utf8);
-		return;
-	}
-	len = smtp_xtext_decode(s, decoded);
-	put_clean(w, span_make(decoded, len), utf8);
+	if (!utf8 && has_high(s))
+		s = span_make(ascii, smtp_utf8_ascii(s, plain, ascii, sizeof(ascii)));
+	put_clean(w, cut(s, ADDRESS_WIDTH), utf8);
+}
+
+/* xtext (RFC 3461 section 4) as it was meant. */
+static struct span
+meant_by(struct span s, char decoded[static SMTP_ORCPT_MAX])
+{
+	if (s.len > SMTP_ORCPT_MAX || !smtp_xtext_valid(s))
+		return s;
+	return span_make(decoded, smtp_xtext_decode(s, decoded));
 }
 
 /* --- the parts ---------------------------------------------------------------------------------------------- */
 
 struct shape {
-	bool utf8;	/* addresses need it */
+	bool utf8;	/* the sender's address needs it */
 	bool high;	/* the returned text has octets above 127 */
 	bool whole;	/* the text is returned, not just its header section */
 	struct span returned;
@@ -208,10 +218,8 @@ shape_find(const struct report *r, struct shape *shape)
 	char		       id[ID_TEXT_LEN + 1];
 
 	shape->utf8 = has_high(e->sender);
-	for (unsigned i = 0; i < r->count; i++) {
+	for (unsigned i = 0; i < r->count; i++)
 		failed = failed || r->recipients[i].action == REPORT_FAILED;
-		shape->utf8 = shape->utf8 || has_high(r->recipients[i].recipient->address);
-	}
 	shape->whole = failed && !(e->flags & (ENVELOPE_RET_HEADERS | ENVELOPE_BINARY)) && !r->text_damaged &&
 		       r->text.len == e->body_octets && e->body_octets <= r->text_max;
 	shape->returned = r->text_damaged ? span_make("", 0)
@@ -276,7 +284,7 @@ put_sentences(struct writer *w, const struct report *r, const struct shape *shap
 				say(w, "\r\nYour message %s\r\n", introductions[action]);
 			said = true;
 			put(w, SPAN_LITERAL("\r\n  <"));
-			put_clean(w, to->recipient->address, shape->utf8);
+			put_address(w, to->recipient->address, true, shape->utf8);
 			put(w, SPAN_LITERAL(">\r\n"));
 			if (to->expired)
 				put(w, SPAN_LITERAL("   It was tried for as long as we keep mail.  The last answer:\r\n"));
@@ -302,14 +310,20 @@ put_sentences(struct writer *w, const struct report *r, const struct shape *shap
 static void
 put_original_recipient(struct writer *w, struct span orcpt, bool utf8)
 {
-	size_t semicolon = span_find(orcpt, ';');
+	size_t	    semicolon = span_find(orcpt, ';');
+	struct span type = span_first(orcpt, semicolon), address;
+	char	    decoded[SMTP_ORCPT_MAX];
 
 	if (semicolon == orcpt.len)
 		return;
+	address = meant_by(span_from(orcpt, semicolon + 1), decoded);
 	put(w, SPAN_LITERAL("Original-Recipient: "));
-	put_clean(w, span_first(orcpt, semicolon), false);
+	put_clean(w, type, false);
 	put(w, SPAN_LITERAL("; "));
-	put_xtext(w, span_from(orcpt, semicolon + 1), utf8);
+	if (span_equal_nocase(type, SPAN_LITERAL("utf-8")))
+		put_address(w, address, false, utf8);
+	else
+		put_clean(w, address, utf8);
 	put(w, SPAN_LITERAL("\r\n"));
 }
 
@@ -325,7 +339,7 @@ put_recipient(struct writer *w, const struct report *r, const struct report_reci
 	put(w, SPAN_LITERAL("\r\n"));
 	put_original_recipient(w, to->recipient->orcpt, utf8);
 	say(w, "Final-Recipient: %s; ", high ? "utf-8" : "rfc822");
-	put_clean(w, to->recipient->address, utf8);
+	put_address(w, to->recipient->address, true, utf8);
 	say(w, "\r\nAction: %s\r\nStatus: %s\r\n", actions[to->action], outcome_status_format(status, text));
 	if (o->host.len) {
 		put(w, SPAN_LITERAL("Remote-MTA: dns; "));
@@ -348,7 +362,7 @@ static void
 put_status(struct writer *w, const struct report *r, const struct shape *shape)
 {
 	const struct envelope *e = r->envelope;
-	char		       date[SMTP_DATE_MAX], id[ID_TEXT_LEN + 1];
+	char		       date[SMTP_DATE_MAX], id[ID_TEXT_LEN + 1], decoded[SMTP_ORCPT_MAX];
 
 	say(w, "--%s\r\nContent-Type: message/%sdelivery-status\r\n", shape->boundary, shape->utf8 ? "global-" : "");
 	if (shape->utf8)
@@ -358,7 +372,7 @@ put_status(struct writer *w, const struct report *r, const struct shape *shape)
 	put(w, SPAN_LITERAL("\r\n"));
 	if (e->envid.len) {
 		put(w, SPAN_LITERAL("Original-Envelope-Id: "));
-		put_xtext(w, e->envid, false);
+		put_clean(w, meant_by(e->envid, decoded), false);
 		put(w, SPAN_LITERAL("\r\n"));
 	}
 	say(w, "X-Ringpost-Id: %s\r\nArrival-Date: %s\r\n", id_format(e->id, id),

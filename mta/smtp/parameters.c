@@ -69,6 +69,43 @@ smtp_xtext_encode(struct span text, char *out)
 	return n;
 }
 
+/* Of a character of n octets, two or more. */
+static unsigned
+code_point(const char *octets, size_t n)
+{
+	unsigned c = (unsigned char)octets[0] & (0x7fu >> n);
+
+	for (size_t i = 1; i < n; i++)
+		c = c << 6 | ((unsigned char)octets[i] & 0x3fu);
+	return c;
+}
+
+size_t
+smtp_utf8_ascii(struct span text, bool plain, char *out, size_t room)
+{
+	char   number[16];
+	size_t len = 0;
+
+	for (size_t n; text.len; text = span_from(text, n)) {
+		unsigned char c = (unsigned char)text.data[0];
+		struct span   piece = span_first(text, 1);
+
+		n = utf8_length(text);
+		if (n == 0) {
+			n = 1;
+			piece = SPAN_LITERAL("?");
+		} else if (n > 1 || (plain && (c <= ' ' || c == '\\' || c == '+' || c == '=' || c == 0x7f))) {
+			(void)snprintf(number, sizeof(number), "\\x{%02X}", n > 1 ? code_point(text.data, n) : c);
+			piece = span_of(number);
+		}
+		if (piece.len > room - len)
+			break;
+		memcpy(out + len, piece.data, piece.len);
+		len += piece.len;
+	}
+	return len;
+}
+
 /* --- values ---------------------------------------------------------------------------------------- */
 
 static bool

@@ -50,5 +50,12 @@ bool   smtp_xtext_valid(struct span text);
 size_t smtp_xtext_decode(struct span text, char *out);
 /* Needs at most 3 * text.len octets of room. */
 size_t smtp_xtext_encode(struct span text, char *out);
+/*
+ * RFC 6533 section 3: an address of type utf-8 where only ASCII may stand; "\x{E9}" is a character by its number, an octet
+ * that is no UTF-8 becomes "?".  plain: the text is an address as in an envelope, so that ASCII with a meaning here (space,
+ * "\", "+", "=") is replaced too; else it was encoded before, and keeps that.  Returns how many octets of out were
+ * written; what finds no room is left out, by whole characters.
+ */
+size_t smtp_utf8_ascii(struct span text, bool plain, char *out, size_t room);
 
 #endif

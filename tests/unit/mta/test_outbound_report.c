@@ -391,6 +391,7 @@ START_TEST(utf8_addresses)
 	struct part	   parts[4];
 
 	parts_init(&p);
+	p.envelope.sender = SPAN_LITERAL("s" E_ACUTE "nder@from.example");
 	p.recipient.address = SPAN_LITERAL("us" E_ACUTE "r@to.example");
 	p.recipient.orcpt = SPAN_LITERAL("utf-8;u+C3+A9+C3");
 	p.outcome.text = SPAN_LITERAL("caf" E_ACUTE " \xff " E100 E100 E100 E100);
@@ -410,6 +411,46 @@ START_TEST(utf8_addresses)
 		s = span_from(s, n);
 	}
 	ck_assert_uint_eq(t.flags & (ENVELOPE_SMTPUTF8 | ENVELOPE_8BIT), ENVELOPE_SMTPUTF8 | ENVELOPE_8BIT);
+	free(t.data);
+} END_TEST
+
+/* Whoever has an ASCII address can be told by hosts that know nothing else. */
+START_TEST(utf8_addresses_in_ascii)
+{
+	struct case_parts  p;
+	struct report_text t;
+	struct part	   parts[4];
+
+	parts_init(&p);
+	p.envelope.flags = ENVELOPE_SMTPUTF8;
+	p.recipient.address = SPAN_LITERAL("us" E_ACUTE "r+\xf0\x9f\x90\xa6@to.example");
+	p.recipient.orcpt = SPAN_LITERAL("utf-8;u+C3+A9+2B\\x{20AC}");
+	p.outcome.text = SPAN_LITERAL("caf" E_ACUTE);
+	ck_assert_uint_eq(round_trip(&p.report, &t, parts), 3);
+	ck_assert(holds(span_make(t.data, t.len), "report-type=delivery-status;"));
+	ck_assert(holds(parts[0].type, "charset=us-ascii"));
+	ck_assert(holds(parts[0].body, "  <us\\x{E9}r\\x{2B}\\x{1F426}@to.example>\r\n"));
+	ck_assert(holds(parts[1].type, "message/delivery-status"));
+	ck_assert(holds(parts[1].body, "Original-Recipient: utf-8; u\\x{E9}+\\x{20AC}\r\n"));
+	ck_assert(holds(parts[1].body, "Final-Recipient: utf-8; us\\x{E9}r\\x{2B}\\x{1F426}@to.example\r\n"));
+	for (size_t i = 0; i < t.len; i++)
+		ck_assert_int_gt(t.data[i], 0);
+	ck_assert_uint_eq(t.flags & (ENVELOPE_SMTPUTF8 | ENVELOPE_8BIT), 0);
+	free(t.data);
+} END_TEST
+
+/* As long as one can be, and longer in ASCII than a line. */
+START_TEST(a_long_address_is_cut)
+{
+	struct case_parts  p;
+	struct report_text t;
+	struct part	   parts[4];
+
+	parts_init(&p);
+	p.recipient.address = SPAN_LITERAL("++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++@" E100 E10
+					     E10);
+	(void)round_trip(&p.report, &t, parts);
+	ck_assert(holds(parts[1].body, "\\x{E9}\r\n"));
 	free(t.data);
 } END_TEST
 
@@ -473,6 +514,8 @@ main(void)
 	tcase_add_test(tc, hostile_host_and_addresses);
 	tcase_add_loop_test(tc, what_is_returned, 0, COUNT_OF(returns));
 	tcase_add_test(tc, utf8_addresses);
+	tcase_add_test(tc, utf8_addresses_in_ascii);
+	tcase_add_test(tc, a_long_address_is_cut);
 	tcase_add_loop_test(tc, an_action, 0, COUNT_OF(actions));
 	tcase_add_test(tc, a_thousand_recipients);
 	return run_case("outbound report", tc);

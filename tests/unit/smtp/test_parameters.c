@@ -78,6 +78,34 @@ START_TEST(rcpt_parameters)
 }
 END_TEST
 
+static const struct {
+	const char *label, *text;
+	bool	    plain;
+	size_t	    room;
+	const char *want;
+} ascii[] = {
+	{ "nothing", "", true, 10, "" },
+	{ "ASCII", "joe@c.example", true, 100, "joe@c.example" },
+	{ "what has a meaning", "\"a\\ b\"+=@c.example", true, 100, "\"a\\x{5C}\\x{20}b\"\\x{2B}\\x{3D}@c.example" },
+	{ "the same, encoded before", "a\\x{20}+=b", false, 100, "a\\x{20}+=b" },
+	{ "two octets", "j\xc3\xb6rg", true, 100, "j\\x{F6}rg" },
+	{ "three octets", "\xe2\x82\xac", false, 100, "\\x{20AC}" },
+	{ "four octets", "\xf4\x8f\xbf\xbf", true, 100, "\\x{10FFFF}" },
+	{ "no UTF-8", "a\xf6" "b\xc3", true, 100, "a?b?" },
+	{ "as long as the room", "a\xc3\xb6", true, 7, "a\\x{F6}" },
+	{ "longer", "a\xc3\xb6", true, 6, "a" },
+	{ "no room", "abc", false, 0, "" },
+};
+
+START_TEST(utf8_in_ascii)
+{
+	char   out[128];
+	size_t len = smtp_utf8_ascii(span_of(ascii[_i].text), ascii[_i].plain, out, ascii[_i].room);
+
+	ck_assert_msg(span_equal(span_make(out, len), span_of(ascii[_i].want)), "%s: %.*s", ascii[_i].label, (int)len, out);
+}
+END_TEST
+
 /* However many are said, each is looked at once: the 33rd word is refused, known or not. */
 START_TEST(parameters_have_an_end)
 {
@@ -95,6 +123,7 @@ main(void)
 
 	tcase_add_loop_test(tc, mail_parameters, 0, COUNT_OF(mail));
 	tcase_add_loop_test(tc, rcpt_parameters, 0, COUNT_OF(rcpt));
+	tcase_add_loop_test(tc, utf8_in_ascii, 0, COUNT_OF(ascii));
 	tcase_add_test(tc, parameters_have_an_end);
 	return run_case("smtp/parameters", tc);
 }
