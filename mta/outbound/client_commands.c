@@ -13,6 +13,8 @@
  */
 #include "mta/outbound/client.h"
 
+#include "mta/smtp/parameters.h"
+
 /* --- what is to be sent can be sent here ------------------------------------------------------------------------ */
 
 static bool
@@ -199,6 +201,20 @@ say_mail(struct client *c, struct line *l)
 	add(l, SPAN_LITERAL("\r\n"));
 }
 
+/* An address of type utf-8 goes as it stands only where SMTPUTF8 was asked for.  One too long in ASCII is not said. */
+static void
+say_orcpt(struct client *c, struct line *l, struct span orcpt)
+{
+	char ascii[4 * SMTP_ORCPT_MAX];
+
+	if (!c->utf8 && has_high(orcpt))
+		orcpt = span_make(ascii, smtp_utf8_ascii(orcpt, false, ascii, sizeof(ascii)));
+	if (orcpt.len == 0 || orcpt.len > SMTP_ORCPT_MAX)
+		return;
+	add(l, SPAN_LITERAL(" ORCPT="));
+	add(l, orcpt);
+}
+
 static void
 say_rcpt(struct client *c, struct line *l, const struct envelope_recipient *to)
 {
@@ -224,10 +240,7 @@ say_rcpt(struct client *c, struct line *l, const struct envelope_recipient *to)
 			add(l, words[i].word);
 			before = ",";
 		}
-		if (to->orcpt.len) {
-			add(l, SPAN_LITERAL(" ORCPT="));
-			add(l, to->orcpt);
-		}
+		say_orcpt(c, l, to->orcpt);
 	}
 	add(l, SPAN_LITERAL("\r\n"));
 }

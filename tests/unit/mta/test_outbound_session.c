@@ -231,6 +231,12 @@ static const struct offer_case {
 	  "MAIL FROM:<s@back.test> RET=HDRS ENVID=QQ+2B1\n"
 	  "RCPT TO:<a@to.test> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;old@x.test\n",
 	  NULL, NULL },
+	{ "DSN, ORCPT with UTF-8", "DSN SMTPUTF8", NULL,
+	  { "s@back.test", A, ENVELOPE_SMTPUTF8, .orcpt = "utf-8;u" E_ACUTE "@x.test", .text = ASCII }, 1, 0, 1,
+	  " ORCPT=utf-8;u" E_ACUTE "@x.test\n", NULL, NULL },
+	{ "the same without SMTPUTF8", "DSN", NULL,
+	  { "s@back.test", A, ENVELOPE_SMTPUTF8, .orcpt = "utf-8;u" E_ACUTE "@x.test", .text = ASCII }, 1, 0, 1,
+	  " ORCPT=utf-8;u\\x{E9}@x.test\n", NULL, NULL },
 	{ "DSN, NEVER", "DSN", NULL, { "s@back.test", A, ENVELOPE_RET_FULL, NOTIFY_NEVER, .text = ASCII }, 1, 0, 1,
 	  " RET=FULL\nRCPT TO:<a@to.test> NOTIFY=NEVER\n", "ENVID", NULL },
 	{ "DSN, nothing asked", "DSN", NULL, { "s@back.test", A, .text = ASCII }, 1, 0, 1,
