@@ -27,8 +27,8 @@ struct log_buffer {
 
 struct log {
 	struct io	 *io;
-	int		  fd, next_fd; /* next_fd: for the next write; the same unless reopened */
-	bool		  fd_is_file;
+	int		  fd, next_fd; /* next_fd: for the next write, when reopened */
+	bool		  reopened, fd_is_file;
 	enum log_format	  format;
 	enum log_level	  level;
 	struct log_buffer filling, flying;
@@ -446,8 +446,9 @@ log_flush(struct log *log)
 	log->filling = log->flying;
 	log->flying = full;
 	log->flown = 0;
-	if (log->fd != log->next_fd)
+	if (log->reopened)
 		use(log, log->next_fd);
+	log->reopened = false;
 	write_on(log);
 }
 
@@ -473,6 +474,7 @@ void
 log_reopen(struct log *log, int fd)
 {
 	log->next_fd = fd;
+	log->reopened = true;
 }
 
 void

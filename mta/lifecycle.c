@@ -291,7 +291,6 @@ mta_core_run(struct mta_core *core)
 struct adoption {
 	struct io_post	 post;
 	struct settings *settings;
-	int		 log_fd;
 };
 
 static void
@@ -304,7 +303,7 @@ adopt(struct io *io, struct io_post *post)
 	struct resolver_params resolver = resolver_params_of(core, s);
 
 	log_configure(core->reactor.log, (enum log_format)s->log_format, (enum log_level)s->log_level);
-	log_reopen(core->reactor.log, a->log_fd);
+	log_reopen(core->reactor.log, core->mta->log_fd);
 	if (core->stopping) {
 		settings_unref(a->settings);
 		free(a);
@@ -322,7 +321,7 @@ adopt(struct io *io, struct io_post *post)
 }
 
 void
-mta_adopt(struct mta *mta, struct settings *settings, int log_fd)
+mta_adopt(struct mta *mta, struct settings *settings)
 {
 	for (unsigned i = 0; i < mta->core_count; i++) {
 		struct adoption *a = calloc(1, sizeof(*a));
@@ -331,7 +330,6 @@ mta_adopt(struct mta *mta, struct settings *settings, int log_fd)
 		if (a == NULL)
 			continue;
 		a->settings = settings_ref(settings);
-		a->log_fd = log_fd;
 		io_post_init(&a->post, adopt);
 		io_post_from_outside(mta->net, i, &a->post);
 	}

@@ -25,10 +25,10 @@ void mta_core_close(struct mta_core *core);
 void mta_stop(struct mta *mta);
 
 /*
- * From the thread without a reactor: all cores go over to the new generation, of which this takes one reference, and
- * to a new log descriptor.  The old one stays in use for a moment; the caller keeps it open until the next time.
+ * From the thread without a reactor: all cores go over to the new generation, of which this takes one reference, and look at
+ * mta->log_fd anew, which may lead elsewhere by now.
  */
-void mta_adopt(struct mta *mta, struct settings *settings, int log_fd);
+void mta_adopt(struct mta *mta, struct settings *settings);
 
 struct mta_reload {
 	struct io_post	   post;

@@ -32,7 +32,7 @@ struct mta {
 	_Atomic(unsigned)  sessions; /* server sessions, all cores */
 	unsigned	   sessions_ceiling; /* what our descriptors suffice for; the settings may ask for less */
 	int		   spool;	     /* directory */
-	int		   log_fd;	     /* of this generation; main's */
+	int		   log_fd;	     /* the same number for as long as the process lives; main's */
 	int64_t		   started_ms;	     /* wall clock */
 	const char	  *settings_file;    /* NULL: embedded */
 	const char	  *version;

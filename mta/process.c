@@ -181,14 +181,16 @@ make_directory_of(struct span path)
 		(void)close(fd);
 }
 
+/* A descriptor of its own, also of standard error. */
 static int
 open_log(const struct settings *s)
 {
 	int fd;
 
 	if (s->log_file.len == 0)
-		return STDERR_FILENO;
-	fd = open(s->log_file.data, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+		fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	else
+		fd = open(s->log_file.data, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -274,35 +276,47 @@ answer_all(struct mta *mta, const char *error, bool anybody)
 	}
 }
 
-/* *running: the generation the cores have; *old_log: the descriptor before this one, in use until now at the latest. */
+/*
+ * The log keeps its number and leads elsewhere: whenever a core takes this up, and though it never does, no line is written
+ * to a number that was closed and means something else by now.
+ */
+static int
+replace_log(struct mta *mta, const struct settings *s)
+{
+	int fd = open_log(s), result;
+
+	if (fd < 0)
+		return fd;
+	result = dup3(fd, mta->log_fd, O_CLOEXEC) < 0 ? -errno : 0;
+	(void)close(fd);
+	return result;
+}
+
+/* *running: the generation the cores have. */
 static void
-reload(struct mta *mta, struct settings **running, int *old_log)
+reload(struct mta *mta, struct settings **running)
 {
 	struct settings_error error = { "" };
 	struct settings	     *next = mta->settings_file ? settings_read(mta->settings_file, &error) : settings_embedded();
 	char		      rows[400];
-	int		      log_fd;
+	int		      result;
 
 	if (next == NULL) {
 		answer_all(mta, error.message, true);
 		return;
 	}
-	log_fd = open_log(next);
-	if (log_fd < 0) {
+	result = replace_log(mta, next);
+	if (result < 0) {
 		(void)snprintf(error.message, sizeof(error.message), "cannot open the log file %.300s: %s",
-			       next->log_file.data, strerror(-log_fd));
+			       next->log_file.data, strerror(-result));
 		settings_unref(next);
 		answer_all(mta, error.message, true);
 		return;
 	}
-	if (*old_log > STDERR_FILENO)
-		(void)close(*old_log);
-	*old_log = mta->log_fd;
-	mta->log_fd = log_fd;
 	(void)settings_needing_restart(*running, next, rows, sizeof(rows));
 	settings_unref(*running);
 	*running = settings_ref(next);
-	mta_adopt(mta, next, log_fd);
+	mta_adopt(mta, next);
 	if (rows[0])
 		(void)snprintf(error.message, sizeof(error.message), "taken over, but for what needs a restart: %s", rows);
 	answer_all(mta, error.message, true);
@@ -311,13 +325,13 @@ reload(struct mta *mta, struct settings **running, int *old_log)
 static void
 serve(struct mta *mta, const sigset_t *set, struct settings *running)
 {
-	int old_log = -1, number;
+	int number;
 
 	for (bool stopping = false; !stopping;) {
 		if (sigwait(set, &number) != 0)
 			continue;
 		if (number == SIGHUP)
-			reload(mta, &running, &old_log);
+			reload(mta, &running);
 		else
 			stopping = true;
 	}

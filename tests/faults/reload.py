@@ -72,6 +72,20 @@ def routes(rig):
     mta.stop()
 
 
+def standard_error(rig):
+    """The log goes to standard error and back to a file, and each keeps its own lines."""
+    mta = rig.ringpost().start()
+    path = mta.settings["log"]["file"]
+    for number, file in enumerate(("", path, "", path)):
+        mta.configure({"log": {"file": file, "level": "debug" if number % 2 else "info"}})
+        where = (lambda: ringpost.read_text(mta.log_path)) if file else mta.process.err
+        before = where().count('"reloaded"')
+        mta.reload()
+        wait_until(f"the log to go to {file or 'standard error'}", lambda: where().count('"reloaded"') == before + 2)
+    mta.stop()
+    expect(ringpost.read_text(mta.log_path).count('"stopped"') == 2 and '"stopped"' not in mta.process.err(), "the last lines")
+
+
 ROTATIONS, MESSAGES = 10, 3000
 
 
@@ -87,6 +101,7 @@ def rotation(rig):
         os.rename(mta.log_path, old[-1])
         mta.log_from = 0
         mta.reload()
+        mta.reload()  # before all cores have followed the first
         mta.wait_log("reloaded", 2)
     expect_equal(sender.wait(), 0, "exit status of the sender")
     wait_until("all to arrive", lambda: rig.balance(sent, hop.ledger)["missing"] == 0)
@@ -97,4 +112,4 @@ def rotation(rig):
 
 
 if __name__ == "__main__":
-    sys.exit(ringpost.main(good_and_bad_file, needs_restart, routes, rotation))
+    sys.exit(ringpost.main(good_and_bad_file, needs_restart, routes, standard_error, rotation))
