@@ -23,6 +23,7 @@ struct act_state {
 struct act {
 	struct queue_ack  ack;
 	struct act_state *state;
+	struct id	  id; /* the message may be gone when the disk answers */
 };
 
 static const struct {
@@ -47,14 +48,18 @@ one_less(struct act_state *s)
 static void
 on_disk(struct queue_ack *ack, int result)
 {
-	struct act	 *act = CONTAINER_OF(ack, struct act, ack);
-	struct act_state *s = act->state;
+	struct act	     *act = CONTAINER_OF(ack, struct act, ack);
+	struct act_state     *s = act->state;
+	const struct request *r = s->sweep.request;
 
-	free(act);
-	if (result < 0)
+	if (result < 0) {
 		s->failed++;
-	else
+	} else {
 		s->done++;
+		log_info(s->sweep.here->reactor.log, acts[r->ask.verb].event, LOG_ID("id", act->id),
+			 LOG_INT("user", r->user));
+	}
+	free(act);
 	one_less(s);
 }
 
@@ -87,9 +92,9 @@ take(struct sweep *sweep, struct queue_message *m, const struct envelope *e)
 	}
 	act->ack.done = on_disk;
 	act->state = s;
+	act->id = m->id;
 	s->waiting++;
 	s->held += r->ask.verb == ASK_RETRY && m->held;
-	log_info(sweep->here->reactor.log, acts[r->ask.verb].event, LOG_ID("id", m->id), LOG_INT("user", r->user));
 	queue_act(sweep->here->queue, m, acts[r->ask.verb].act, &act->ack);
 }
 
