@@ -14,8 +14,6 @@
 
 #include <errno.h>
 
-#include "mta/outbound/keeper.h"
-
 #define TO(state)      (1u << CLIENT_##state)
 #define AFTER(setting) offsetof(struct settings, setting##_ms)
 
@@ -28,8 +26,6 @@ static const struct {
 	CLIENT_STATES(X)
 #undef X
 };
-
-static void walk_on(struct client *c);
 
 static uint64_t
 timeout_ms(const struct client *c)
@@ -97,7 +93,7 @@ later(struct reactor_hook *hook)
 	struct client *c = CONTAINER_OF(hook, struct client, later);
 
 	if (c->state == CLIENT_WALK)
-		walk_on(c);
+		client_reach(c);
 	else if (c->state == CLIENT_CLOSING)
 		destroy(c);
 }
@@ -167,8 +163,8 @@ client_break(struct client *c, const struct outcome *why)
 	client_close(c);
 }
 
-static enum outcome_phase
-phase_of(const struct client *c)
+enum outcome_phase
+client_phase(const struct client *c)
 {
 	switch (c->state) {
 	case CLIENT_GREETING:
@@ -201,8 +197,8 @@ phase_of(const struct client *c)
 }
 
 /* "connection lost while waiting for the reply to RCPT" */
-static struct span
-sentence(const struct client *c, const char *what, char *buffer, size_t size)
+struct span
+client_sentence(const struct client *c, const char *what, char *buffer, size_t size)
 {
 	int len;
 
@@ -212,7 +208,7 @@ sentence(const struct client *c, const char *what, char *buffer, size_t size)
 		len = snprintf(buffer, size, "%s while waiting for the greeting", what);
 	else
 		len = snprintf(buffer, size, "%s while waiting for the reply to %s", what,
-			       outcome_phase_name(phase_of(c)));
+			       outcome_phase_name(client_phase(c)));
 	return span_make(buffer, MIN_OF((size_t)len, size - 1));
 }
 
@@ -222,7 +218,7 @@ client_break_because(struct client *c, struct smtp_enhanced status, const char *
 	char buffer[256];
 
 	client_break(c, &(struct outcome){ .kind = OUTCOME_DEFERRED, .attempt = true, .status = status,
-					   .host = host_of(c), .text = sentence(c, what, buffer, sizeof(buffer)) });
+					   .host = host_of(c), .text = client_sentence(c, what, buffer, sizeof(buffer)) });
 }
 
 bool
@@ -250,119 +246,6 @@ client_send_borrowed(struct client *c, struct span bytes)
 	client_break_because(c, (struct smtp_enhanced){ 4, result == -ENOBUFS ? 3 : 4, 2 },
 			     result == -ENOBUFS ? "no memory" : "connection lost");
 	return false;
-}
-
-/* --- finding a host ---------------------------------------------------------------------------------------------- */
-
-static void
-unreached(struct client *c)
-{
-	struct outcome trouble = c->walk->trouble;
-
-	trouble.attempt = true;
-	destination_unreached(c->dest, &trouble);
-	client_close(c);
-}
-
-/* Descriptors, memory: what is missing is ours, and says nothing about any host. */
-static bool
-is_our_lack(int error)
-{
-	return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
-}
-
-static void
-starved(struct client *c, int error)
-{
-	destination_starved(c->dest, error);
-	client_close(c);
-}
-
-static void
-host_trouble(struct client *c, struct smtp_enhanced status, struct span text, bool next_host)
-{
-	outbound_count(c->out, OUTBOUND_CONNECT_FAILURES, 1);
-	walk_trouble(c->walk,
-		     &(struct outcome){ .kind = OUTCOME_DEFERRED, .attempt = true, .status = status,
-					.host = host_of(c), .text = text },
-		     next_host);
-}
-
-static void
-name_host(struct client *c)
-{
-	char	    ip[ENDPOINT_TEXT_MAX];
-	struct span name = span_first(c->walk->host, DELIVERY_HOST_MAX - ENDPOINT_TEXT_MAX);
-
-	endpoint_format_ip(&c->peer, ip);
-	if (name.len)
-		(void)snprintf(c->host, sizeof(c->host), "%.*s [%s]:%u", (int)name.len, name.data, ip, c->peer.port);
-	else
-		(void)snprintf(c->host, sizeof(c->host), "[%s] [%s]:%u", ip, ip, c->peer.port);
-}
-
-/* Our name for an errno of a socket, as a sentence for the sender of a message. */
-static struct span
-connect_failed(int error)
-{
-	return span_of(error == ECANCELED ? "connection timed out" : strerrordesc_np(error));
-}
-
-static void
-walk_on(struct client *c)
-{
-	struct io *io = c->out->reactor->io;
-	int	   fd;
-
-	for (;;) {
-		switch (walk_next(c->walk)) {
-		case WALK_WAIT:
-			return;
-		case WALK_OVER:
-			unreached(c);
-			return;
-		case WALK_NO_MEMORY:
-			starved(c, ENOMEM);
-			return;
-		case WALK_FOUND:
-			break;
-		}
-		c->peer = c->walk->address;
-		name_host(c);
-		if (walk_is_own(c->settings, &c->peer, NULL)) {
-			walk_is_ourselves(c->walk);
-			continue;
-		}
-		fd = io_socket(io, IO_STREAM, &c->peer, NULL);
-		if (is_our_lack(-fd)) {
-			starved(c, -fd);
-			return;
-		}
-		outbound_count(c->out, OUTBOUND_CONNECTS, 1);
-		if (fd < 0) {
-			host_trouble(c, (struct smtp_enhanced){ 4, 3, 0 }, connect_failed(-fd), false);
-			continue;
-		}
-		c->fd = fd;
-		client_enter(c, CLIENT_CONNECT);
-		io_connect(io, &c->connect, c->fd, &c->peer);
-		return;
-	}
-}
-
-static void
-walk_ready(struct walk *w)
-{
-	walk_on(w->owner);
-}
-
-/* This host does not serve.  quit: it still listens. */
-static void
-leave(struct client *c, bool quit)
-{
-	client_enter(c, CLIENT_LEAVING);
-	if (!quit || stream_write(&c->stream, SPAN_LITERAL("QUIT\r\n")) != 0)
-		stream_close(&c->stream);
 }
 
 /* --- the stream ---------------------------------------------------------------------------------------------------- */
@@ -400,77 +283,13 @@ client_next(struct client *c)
 }
 
 static void
-established(struct client *c)
-{
-	walk_end(c->walk);
-	free(c->walk);
-	c->walk = NULL;
-	c->established = true;
-	c->recipients_max = (unsigned)c->settings->recipients_per_transaction_max;
-	if (c->offers.recipients_max)
-		c->recipients_max = MIN_OF(c->recipients_max, c->offers.recipients_max);
-	destination_reached(c->dest, c);
-	client_next(c);
-}
-
-static void
-say_hello(struct client *c, const char *verb, enum client_state next)
-{
-	char line[SMTP_DOMAIN_MAX + 16];
-	int  len = snprintf(line, sizeof(line), "%s %.*s\r\n", verb,
-			    (int)MIN_OF(c->settings->hostname.len, SMTP_DOMAIN_MAX), c->settings->hostname.data);
-
-	c->offers = (struct smtp_offers){ 0 };
-	client_enter(c, next);
-	if (stream_write(&c->stream, span_make(line, (size_t)len)) != 0) {
-		host_trouble(c, (struct smtp_enhanced){ 4, 4, 2 }, SPAN_LITERAL("connection lost"), false);
-		leave(c, false);
-	}
-}
-
-/* A reply to the greeting's wait, EHLO or HELO. */
-static void
-greeted(struct client *c)
-{
-	enum outcome_phase phase = phase_of(c);
-	struct outcome	   what;
-
-	switch (outcome_of_reply(phase, c->reply.code)) {
-	case VERDICT_GO_ON:
-		if (phase == OUTCOME_PHASE_GREETING)
-			say_hello(c, "EHLO", CLIENT_EHLO);
-		else
-			established(c);
-		return;
-	case VERDICT_USE_HELO:
-		say_hello(c, "HELO", CLIENT_HELO);
-		return;
-	case VERDICT_FAIL_HOST:
-		what = client_outcome(c, OUTCOME_FAILED, phase);
-		break;
-	case VERDICT_DEFER_HOST:
-	case VERDICT_DEFER_RECIPIENT:
-	case VERDICT_FAIL_RECIPIENT:
-	case VERDICT_DEFER_MESSAGE:
-	case VERDICT_FAIL_MESSAGE:
-	case VERDICT_DEFER_SESSION:
-	case VERDICT_BREAK:
-		what = client_outcome(c, OUTCOME_DEFERRED, phase);
-		break;
-	}
-	outbound_count(c->out, OUTBOUND_CONNECT_FAILURES, 1);
-	walk_trouble(c->walk, &what, true);
-	leave(c, true);
-}
-
-static void
 replied(struct client *c)
 {
 	switch (c->state) {
 	case CLIENT_GREETING:
 	case CLIENT_EHLO:
 	case CLIENT_HELO:
-		greeted(c);
+		client_reach_reply(c);
 		return;
 	case CLIENT_MAIL:
 	case CLIENT_RCPT:
@@ -503,14 +322,11 @@ replied(struct client *c)
 static void
 peer_failed(struct client *c, struct smtp_enhanced status, const char *what)
 {
-	char buffer[256];
-
 	switch (c->state) {
 	case CLIENT_GREETING:
 	case CLIENT_EHLO:
 	case CLIENT_HELO:
-		host_trouble(c, status, sentence(c, what, buffer, sizeof(buffer)), false);
-		leave(c, false);
+		client_reach_failed(c, status, what);
 		return;
 	case CLIENT_MAIL:
 	case CLIENT_RCPT:
@@ -656,37 +472,14 @@ static const struct stream_handlers handlers = {
 	.closed = stream_closed,
 };
 
-static void
-connected(struct io_op *op, const struct io_event *event)
+void
+client_connected(struct client *c)
 {
-	struct client  *c = CONTAINER_OF(op, struct client, connect.op);
-	struct io      *io = c->out->reactor->io;
-	struct endpoint local;
-
-	if (c->state == CLIENT_CLOSING) {
-		client_end_when_idle(c);
-		return;
-	}
-	if (is_our_lack(-event->result)) {
-		starved(c, -event->result);
-		return;
-	}
-	if (event->result < 0) {
-		host_trouble(c, (struct smtp_enhanced){ 4, 4, 1 }, connect_failed(-event->result), false);
-	} else if (io_local(c->fd, &local) == 0 && walk_is_own(c->settings, &c->peer, &local)) {
-		walk_is_ourselves(c->walk);
-	} else {
-		c->streaming = true;
-		stream_open(&c->stream, c->out->reactor, c->fd, &handlers);
-		c->fd = -1;
-		smtp_reply_begin(&c->reply, NULL);
-		client_enter(c, CLIENT_GREETING);
-		return;
-	}
-	io_close(io, c->fd);
+	c->streaming = true;
+	stream_open(&c->stream, c->out->reactor, c->fd, &handlers);
 	c->fd = -1;
-	client_enter(c, CLIENT_WALK);
-	walk_on(c);
+	smtp_reply_begin(&c->reply, NULL);
+	client_enter(c, CLIENT_GREETING);
 }
 
 static void
@@ -747,10 +540,8 @@ client_start(struct destination *dest)
 	list_append(&dest->busy, &c->node);
 	wheel_timer_init(&c->timer, timed_out);
 	reactor_hook_init(&c->later, later);
-	io_op_init(&c->connect.op, connected);
 	io_op_init(&c->text.read, NULL);
-	walk_begin(c->walk, out->core->resolver, c->settings, dest->kind, dest->hops, &dest->address,
-		   dest->node.name, walk_ready, c);
+	client_reach_begin(c);
 	reactor_at_turn_end(out->reactor, &c->later);
 	return true;
 }

@@ -2,8 +2,8 @@
 /*
  * mta/outbound/client.h - one client session: from finding a host that serves to QUIT (RFC 5321).
  *
- * client.c is the machine: states, timeouts, the connection, its beginning and end.  client_commands.c says commands and
- * takes replies of a transaction; client_text.c sends the text.
+ * client.c is the machine: states, timeouts, the connection, its beginning and end.  client_reach.c finds a host that serves;
+ * client_commands.c says commands and takes replies of a transaction; client_text.c sends the text.
  */
 #ifndef MTA_OUTBOUND_CLIENT_H
 #define MTA_OUTBOUND_CLIENT_H
@@ -129,6 +129,21 @@ bool MUST_CHECK client_send(struct client *c, struct span bytes);
 bool MUST_CHECK client_send_borrowed(struct client *c, struct span bytes);
 /* What the reply at hand makes of a recipient. */
 struct outcome client_outcome(const struct client *c, enum outcome_kind kind, enum outcome_phase phase);
+/* What is being waited for; and as a sentence: "connection lost while waiting for the reply to RCPT". */
+enum outcome_phase client_phase(const struct client *c);
+struct span client_sentence(const struct client *c, const char *what, char *buffer, size_t size);
+/* c->fd has its peer: the stream opens, and the greeting is waited for. */
+void client_connected(struct client *c);
+
+/* client_reach.c */
+
+void client_reach_begin(struct client *c);
+/* In WALK: tries the next address. */
+void client_reach(struct client *c);
+/* A reply has come in GREETING, EHLO or HELO. */
+void client_reach_reply(struct client *c);
+/* The host has failed there; what, as for client_break_because(). */
+void client_reach_failed(struct client *c, struct smtp_enhanced status, const char *what);
 
 /* client_commands.c */
 
