@@ -398,8 +398,11 @@ process_run(struct settings *settings, const char *file, const char *version)
 		}
 	}
 	(void)pthread_barrier_wait(&opened);
-	if (atomic_load(&failed))
+	if (atomic_load(&failed)) {
+		for (unsigned i = 0; i < mta.core_count; i++)
+			(void)pthread_join(starts[i].thread, NULL);
 		return 1;
+	}
 	serve(&mta, &set, settings);
 	if (pthread_create(&impatient, NULL, impatience, &set) == 0)
 		(void)pthread_detach(impatient);
