@@ -11,6 +11,8 @@
 #include "mta/inbound/transaction.h"
 #include "mta/smtp/reply.h"
 
+enum { COMMAND_SHOWN = 4 }; /* octets of what is no command of ours */
+
 typedef void verb_handler(struct server *s, const struct smtp_command *c);
 
 /* --- hello --------------------------------------------------------------------------------------------- */
@@ -251,6 +253,25 @@ out_of_order(const struct server *s, enum smtp_verb verb)
 	}
 }
 
+/*
+ * What of a line that is refused may stand in the log.  A client that was refused AUTH may go on with a password, one that was
+ * refused DATA with its text; so a line is shown only where addresses and names stand, else as much of it as a
+ * command has.
+ */
+static struct span
+showable(struct span line, enum smtp_verb verb)
+{
+	switch (verb) {
+	case SMTP_VERB_EHLO:
+	case SMTP_VERB_HELO:
+	case SMTP_VERB_MAIL:
+	case SMTP_VERB_RCPT:
+		return line;
+	default:
+		return span_first(line, MIN_OF(span_find(line, ' '), (size_t)COMMAND_SHOWN));
+	}
+}
+
 void
 server_line(struct server *s, struct span line, bool more_behind)
 {
@@ -260,7 +281,7 @@ server_line(struct server *s, struct span line, bool more_behind)
 
 	if (result == SMTP_COMMAND_FOREIGN) {
 		server_reply(s, wrong->code, wrong->enhanced, span_of(wrong->text));
-		server_refused(s, wrong->code, "foreign", line);
+		server_refused(s, wrong->code, "foreign", showable(line, c.verb));
 		if (s->state != SERVER_ENDING)
 			server_end(s, ANSWER_HANG_UP);
 		return;
@@ -281,7 +302,7 @@ server_line(struct server *s, struct span line, bool more_behind)
 	}
 	if (result != SMTP_COMMAND_OK) {
 		server_reply(s, wrong->code, wrong->enhanced, span_of(wrong->text));
-		server_refused(s, wrong->code, "syntax", line);
+		server_refused(s, wrong->code, "syntax", showable(line, c.verb));
 		/* Of a BDAT that is not understood nobody knows how many octets follow. */
 		if (c.verb == SMTP_VERB_BDAT && s->state != SERVER_ENDING)
 			server_end(s, ANSWER_HANG_UP);
