@@ -213,17 +213,30 @@ mta_core_close(struct mta_core *core)
 /* --- the beginning ------------------------------------------------------------------------------------------- */
 
 static int
+open_queue(struct mta_core *core, const char **why)
+{
+	static _Thread_local char said[512];
+	const struct queue_params params = queue_params_of(core, core->settings);
+	int			  result = queue_open(&core->queue, &core->reactor, &params, &queue_handlers, core, why);
+
+	if (result < 0) {
+		(void)snprintf(said, sizeof(said), "spool %.300s: %s%s%s", core->settings->spool_directory.data, *why,
+			       result == -EWOULDBLOCK ? "" : ": ", result == -EWOULDBLOCK ? "" : strerror(-result));
+		*why = said;
+	}
+	return result;
+}
+
+static int
 open_parts(struct mta_core *core, const char **why)
 {
-	const struct settings	    *s = core->settings;
-	const struct queue_params    queue = queue_params_of(core, s);
-	const struct resolver_params resolver = resolver_params_of(core, s);
+	const struct resolver_params resolver = resolver_params_of(core, core->settings);
 	int			     result;
 
 	*why = "cannot read /etc/resolv.conf";
 	result = resolver_open(&core->resolver, &core->reactor, &resolver);
 	if (result == 0)
-		result = queue_open(&core->queue, &core->reactor, &queue, &queue_handlers, core, why);
+		result = open_queue(core, why);
 	if (result == 0)
 		result = outbound_open(core, why);
 	if (result == 0 && core->index == 0)
@@ -377,22 +390,43 @@ mta_reload_answer(struct mta *mta, struct mta_reload *reload)
 }
 
 static void
-log_failed(void *arg, const char *error)
+log_failed(void *arg, const char *why)
 {
 	struct mta *mta = arg;
 
-	log_error(mta->cores[0].reactor.log, "reload-failed", LOG_STR("why", error));
+	log_error(mta->cores[0].reactor.log, "reload-failed", LOG_STR("why", why));
 }
 
-void
-mta_log_reload_failed(struct mta *mta, const char *error)
+static void
+log_restart(void *arg, const char *settings)
+{
+	struct mta *mta = arg;
+
+	log_warn(mta->cores[0].reactor.log, "restart-needed", LOG_STR("settings", settings));
+}
+
+/* As an answer to nobody. */
+static void
+log_on_core_0(struct mta *mta, void (*done)(void *arg, const char *text), const char *text)
 {
 	struct mta_reload *r = calloc(1, sizeof(*r));
 
 	if (r == NULL)
 		return;
-	r->done = log_failed;
+	r->done = done;
 	r->arg = mta;
-	(void)snprintf(r->error, sizeof(r->error), "%s", error);
+	(void)snprintf(r->error, sizeof(r->error), "%s", text);
 	mta_reload_answer(mta, r);
+}
+
+void
+mta_log_reload_failed(struct mta *mta, const char *why)
+{
+	log_on_core_0(mta, log_failed, why);
+}
+
+void
+mta_log_restart_needed(struct mta *mta, const char *settings)
+{
+	log_on_core_0(mta, log_restart, settings);
 }

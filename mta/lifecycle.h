@@ -40,14 +40,15 @@ struct mta_reload {
 
 /*
  * Core 0 asks for the settings to be read anew, as SIGHUP does.  done runs on core 0, never from inside the call; error is NULL
- * when all went well, else a sentence, and the old settings go on.
+ * when all went well, else a sentence: the old settings go on, or some of the new ones wait for a restart.
  */
 void mta_reload(struct mta *mta, void (*done)(void *arg, const char *error), void *arg);
 /* For the thread that reads them: what was asked for, in a chain, or NULL; and the answer to one. */
 struct mta_reload *mta_reloads_take(struct mta *mta);
 void		   mta_reload_answer(struct mta *mta, struct mta_reload *reload);
 
-/* Logged by core 0. */
-void mta_log_reload_failed(struct mta *mta, const char *error);
+/* Logged by core 0: why a reload changed nothing; which settings wait for a restart. */
+void mta_log_reload_failed(struct mta *mta, const char *why);
+void mta_log_restart_needed(struct mta *mta, const char *settings);
 
 #endif

@@ -35,6 +35,7 @@ struct mta {
 	int		   log_fd;	     /* the same number for as long as the process lives; main's */
 	int64_t		   started_ms;	     /* wall clock */
 	const char	  *settings_file;    /* NULL: embedded */
+	struct settings	  *started;	     /* the generation we began with: of what needs a restart, this is in effect */
 	const char	  *version;
 	bool		   privileged;	     /* we run as root, and need not */
 	_Atomic(struct mta_reload *) reloads; /* asked for, newest first */

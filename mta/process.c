@@ -67,7 +67,7 @@ core_thread(void *arg)
 	reactor_pin_thread(s->index);
 	result = mta_core_open(s->mta, s->index, s->settings, &why);
 	if (result < 0 && !atomic_exchange(s->failed, true))
-		say("%s (%s)", why ? why : "cannot start", strerror(-result));
+		say(why && strchr(why, ':') ? "%s" : "%s: %s", why ? why : "cannot start", strerror(-result));
 	(void)pthread_barrier_wait(s->opened);
 	if (atomic_load(s->failed))
 		return NULL;
@@ -263,13 +263,9 @@ wake(struct mta *mta)
 
 /* One answer for all that asked. */
 static void
-answer_all(struct mta *mta, const char *error, bool anybody)
+answer_all(struct mta *mta, const char *error)
 {
-	struct mta_reload *r = mta_reloads_take(mta), *next;
-
-	if (error[0] && (r == NULL || anybody))
-		mta_log_reload_failed(mta, error);
-	for (; r; r = next) {
+	for (struct mta_reload *r = mta_reloads_take(mta), *next; r; r = next) {
 		next = r->next;
 		(void)snprintf(r->error, sizeof(r->error), "%s", error);
 		mta_reload_answer(mta, r);
@@ -292,34 +288,45 @@ replace_log(struct mta *mta, const struct settings *s)
 	return result;
 }
 
-/* *running: the generation the cores have. */
+static void
+failed_to_reload(struct mta *mta, const char *why)
+{
+	mta_log_reload_failed(mta, why);
+	answer_all(mta, why);
+}
+
+/*
+ * *running: the generation the cores have.  The log is opened anew whatever becomes of the settings: the file that was
+ * renamed is somebody else's by now.
+ */
 static void
 reload(struct mta *mta, struct settings **running)
 {
 	struct settings_error error = { "" };
 	struct settings	     *next = mta->settings_file ? settings_read(mta->settings_file, &error) : settings_embedded();
 	char		      rows[400];
-	int		      result;
+	int		      result = replace_log(mta, next ? next : *running);
 
 	if (next == NULL) {
-		answer_all(mta, error.message, true);
+		failed_to_reload(mta, error.message);
 		return;
 	}
-	result = replace_log(mta, next);
 	if (result < 0) {
 		(void)snprintf(error.message, sizeof(error.message), "cannot open the log file %.300s: %s",
 			       next->log_file.data, strerror(-result));
 		settings_unref(next);
-		answer_all(mta, error.message, true);
+		failed_to_reload(mta, error.message);
 		return;
 	}
-	(void)settings_needing_restart(*running, next, rows, sizeof(rows));
+	(void)settings_needing_restart(mta->started, next, rows, sizeof(rows));
 	settings_unref(*running);
 	*running = settings_ref(next);
 	mta_adopt(mta, next);
-	if (rows[0])
+	if (rows[0]) {
 		(void)snprintf(error.message, sizeof(error.message), "taken over, but for what needs a restart: %s", rows);
-	answer_all(mta, error.message, true);
+		mta_log_restart_needed(mta, rows);
+	}
+	answer_all(mta, error.message);
 }
 
 static void
@@ -374,6 +381,7 @@ process_run(struct settings *settings, const char *file, const char *version)
 		settings_unref(settings);
 		return 1;
 	}
+	mta.started = settings_ref(settings);
 	atomic_store(&mta.unopened, mta.core_count);
 
 	(void)sigemptyset(&set);
@@ -408,6 +416,7 @@ process_run(struct settings *settings, const char *file, const char *version)
 		(void)pthread_detach(impatient);
 	for (unsigned i = 0; i < mta.core_count; i++)
 		(void)pthread_join(starts[i].thread, NULL);
+	settings_unref(mta.started);
 	io_net_free(mta.net);
 	clients_free(mta.clients);
 	free(mta.cores);

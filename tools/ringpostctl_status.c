@@ -82,6 +82,8 @@ print_troubles(const json_t *s, const json_t *cores)
 		printf("New mail is refused: %s.\n", why);
 	else
 		printf("Mail is taken.\n");
+	if (text(s, "restart_needed")[0])
+		printf("Settings that wait for a restart: %s.\n", text(s, "restart_needed"));
 	if (damaged)
 		printf("%" PRId64 " piece%s of the spool cannot be read; the log says where (queue-damage).\n", damaged,
 		       plural(damaged));

@@ -182,6 +182,7 @@ status_next(struct request *r)
 	const struct mta_core *home = &r->mta->cores[0];
 	const struct settings *settings = home->settings;
 	json_t		      *row;
+	char		       restart[400];
 
 	if (s->visits == 0)
 		s->cores = json_array();
@@ -195,6 +196,8 @@ status_next(struct request *r)
 			settings->digest, "stopping", (int)home->stopping, "sessions_max",
 			(json_int_t)MIN_OF(settings->sessions_max, (uint64_t)r->mta->sessions_ceiling), "spool_max",
 			(json_int_t)settings->spool_size_max_octets);
+	if (settings_needing_restart(r->mta->started, settings, restart, sizeof(restart))[0])
+		(void)json_object_set_new(row, "restart_needed", json_string(restart)); /* as in put() */
 	put(row, &s->all);
 	(void)json_object_set(row, "cores", s->cores); /* as in put() */
 	reply_add(&r->reply, "status", row);

@@ -45,15 +45,34 @@ def good_and_bad_file(rig):
     mta.stop()
 
 
+def log_beside_a_bad_file(rig):
+    """Whatever the settings say, the log that was renamed gets no further line."""
+    mta = rig.ringpost().start()
+    with open(mta.config, "a", encoding="ascii") as file:
+        file.write("\nnonsense\n")
+    os.rename(mta.log_path, rig.path("rotated"))
+    mta.log_from = 0
+    mta.reload()
+    mta.wait_log("reload-failed")
+    mta.stop()
+
+
 def needs_restart(rig):
     """What cannot change while it runs is told of, and the rest changes."""
     mta = rig.ringpost(inbound={"message_size_max": 1000000}).start()
     mta.configure({"listen": f"127.0.0.1:{rig.port()}", "inbound": {"message_size_max": 2000000}})
     mta.reload()
     mta.wait_log("reloaded", 2)
-    why = mta.wait_log("reload-failed")[0]["why"]
-    expect("listen" in why and "restart" in why, f"it says {why}")
+    expect_equal(mta.wait_log("restart-needed")[0]["settings"], "listen", "what waits")
     expect_equal(announced(mta), 2000000, "SIZE on the old port")
+    again = mta.ctl("reload")
+    expect_equal(again.returncode, 1, "exit status of another reload")
+    expect("restart: listen" in again.stderr, f"it says {again.stderr}")
+    expect("wait for a restart: listen" in mta.ctl("status").stdout, "no word of it in the status")
+    # As it runs: nothing waits any more.
+    mta.configure({"listen": f"127.0.0.1:{mta.port}"})
+    expect_equal(mta.ctl("reload").returncode, 0, "exit status with the old address")
+    expect("wait for a restart" not in mta.ctl("status").stdout, "the status still speaks of a restart")
     mta.stop()
 
 
@@ -112,4 +131,4 @@ def rotation(rig):
 
 
 if __name__ == "__main__":
-    sys.exit(ringpost.main(good_and_bad_file, needs_restart, routes, standard_error, rotation))
+    sys.exit(ringpost.main(good_and_bad_file, log_beside_a_bad_file, needs_restart, routes, standard_error, rotation))

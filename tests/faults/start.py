@@ -114,8 +114,7 @@ def control_socket_taken(rig):
     first = rig.ringpost("first").start()
     path = first.settings["control"]["socket"]
     expect_failure(rig.ringpost("second", control={"socket": path}), path, "another process listens there")
-    status = subprocess.run([os.path.join(ringpost.BIN, "ringpostctl"), "--socket", path, "status"],
-                            cwd=rig.directory, capture_output=True, text=True, timeout=ringpost.PATIENCE_S, check=False)
+    status = first.ctl("status")
     expect("first.example.org" in status.stdout, f"ringpostctl hears {status.stdout}{status.stderr}")
     first.kill()
     first.start()  # what it left behind is nobody's
