@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/un.h>
 
 static const uint8_t mapped_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 
@@ -181,6 +182,20 @@ endpoint_to_sockaddr(const struct endpoint *e, struct sockaddr_storage *out)
 	in6->sin6_scope_id = e->scope_id;
 	memcpy(&in6->sin6_addr, e->ip, 16);
 	return sizeof(*in6);
+}
+
+socklen_t
+endpoint_path_to_sockaddr(const char *path, struct sockaddr_storage *out)
+{
+	struct sockaddr_un *un = (struct sockaddr_un *)out;
+	size_t		    len = strlen(path);
+
+	memset(out, 0, sizeof(*out));
+	if (len >= sizeof(un->sun_path))
+		return 0;
+	un->sun_family = AF_UNIX;
+	memcpy(un->sun_path, path, len);
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + 1);
 }
 
 bool

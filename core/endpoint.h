@@ -47,6 +47,8 @@ struct endpoint endpoint_from_ipv6(const uint8_t ip[16], uint16_t port);
 /* To and from the kernel's form; the length of what was written is returned. */
 socklen_t endpoint_to_sockaddr(const struct endpoint *e, struct sockaddr_storage *out);
 bool	  endpoint_from_sockaddr(const struct sockaddr_storage *from, struct endpoint *out);
+/* The same of a socket in the file system.  0: the path is too long, which the kernel refuses with -EINVAL. */
+socklen_t endpoint_path_to_sockaddr(const char *path, struct sockaddr_storage *out);
 
 /* "192.0.2.1:25" or "[2001:db8::1]:25"; writes a NUL; returns buffer. */
 const char *endpoint_format(const struct endpoint *e, char buffer[static ENDPOINT_TEXT_MAX]);

@@ -16,15 +16,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <liburing.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/random.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,11 +27,8 @@ enum {
 	EVENT_BATCH = 1024, /* completions handled in one turn */
 	RECV_GROUP = 0,	    /* of provided buffers */
 	RANDOM_POOL = 512,  /* octets fetched at once */
-	LISTEN_BACKLOG = 4096,
 	CQ_FACTOR = 8,	    /* completions that fit for each submission that fits */
 	CLOSE_PATIENCE_S = 1, /* for what cannot be cancelled: a write that a disk is slow to take */
-	LISTEN_PATIENCE_MS = 2000, /* for the sockets of a process that was killed */
-	LISTEN_LOOK_MS = 10,
 };
 
 /* user_data that is no operation's address: odd.  A waking that failed says whom it should have woken. */
@@ -504,26 +496,11 @@ io_connect(struct io *io, struct io_connect_op *c, int fd, const struct endpoint
 	end(sqe, &c->op);
 }
 
-/* A path that does not fit gets length 0, which the kernel refuses with -EINVAL. */
-static socklen_t
-path_address(const char *path, struct sockaddr_storage *out)
-{
-	struct sockaddr_un *un = (struct sockaddr_un *)out;
-	size_t		    len = strlen(path);
-
-	memset(out, 0, sizeof(*out));
-	if (len >= sizeof(un->sun_path))
-		return 0;
-	un->sun_family = AF_UNIX;
-	memcpy(un->sun_path, path, len);
-	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + 1);
-}
-
 void
 io_connect_path(struct io *io, struct io_connect_op *c, int fd, const char *path)
 {
 	struct io_uring_sqe *sqe = begin(io, &c->op, IO_CONNECT, fd);
-	socklen_t	     len = path_address(path, &c->address);
+	socklen_t	     len = endpoint_path_to_sockaddr(path, &c->address);
 
 	io_uring_prep_connect(sqe, fd, (struct sockaddr *)&c->address, len);
 	end(sqe, &c->op);
@@ -662,242 +639,6 @@ io_close(struct io *io, int fd)
 	io_uring_prep_close(sqe, fd);
 	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
 	io_uring_sqe_set_data64(sqe, TAG_NOTHING);
-}
-
-/* --- sockets, at once ---------------------------------------------------------------------------------- */
-
-static int
-minus_errno(int result)
-{
-	return result < 0 ? -errno : result;
-}
-
-static int
-bind_to(int fd, const struct sockaddr_storage *address, socklen_t len)
-{
-	if (bind(fd, (const struct sockaddr *)address, len) < 0) {
-		int error = -errno;
-
-		close(fd);
-		return error;
-	}
-	return fd;
-}
-
-static int
-listen_on(int fd)
-{
-	if (fd >= 0 && listen(fd, LISTEN_BACKLOG) < 0) {
-		int error = -errno;
-
-		close(fd);
-		return error;
-	}
-	return fd;
-}
-
-/* A descriptor that does not listen yet. */
-static int
-bound_socket(const struct endpoint *at, unsigned flags)
-{
-	struct sockaddr_storage address;
-	socklen_t		len = endpoint_to_sockaddr(at, &address);
-	int			one = 1, fd;
-
-	fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (flags & IO_LISTEN_SHARED)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
-	if (address.ss_family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-	/* Inherited by what is accepted: replies are whole when they leave, waiting would only delay them. */
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
-	return bind_to(fd, &address, len);
-}
-
-int
-io_listen(struct io *io, const struct endpoint *at, unsigned flags)
-{
-	(void)io;
-	return listen_on(bound_socket(at, flags));
-}
-
-/*
- * A process that was killed still listens for a moment: the kernel takes its ring apart behind it, and an accept in flight
- * holds the socket until then.  False when we have waited long enough: somebody lives.
- */
-static bool
-wait_for_the_dead(unsigned *waited_ms)
-{
-	const struct timespec look = { .tv_nsec = LISTEN_LOOK_MS * 1000000 };
-
-	if (*waited_ms >= LISTEN_PATIENCE_MS)
-		return false;
-	(void)nanosleep(&look, NULL);
-	*waited_ms += LISTEN_LOOK_MS;
-	return true;
-}
-
-/* SO_REUSEADDR lets us bind where nobody listens any more, and nowhere else. */
-int
-io_listen_check(const struct endpoint *at)
-{
-	unsigned waited_ms = 0;
-	int	 fd;
-
-	do
-		fd = bound_socket(at, 0);
-	while (fd == -EADDRINUSE && wait_for_the_dead(&waited_ms));
-	if (fd < 0)
-		return fd;
-	close(fd);
-	return 0;
-}
-
-/*
- * Does anybody live behind the socket at this path?  0: no; -EADDRINUSE: yes, he has taken us in and says something, or is
- * busy; -EAGAIN: the connection ended, as it does when he has just died.
- */
-static int
-ask_who_listens(const struct sockaddr_storage *address, socklen_t len)
-{
-	int	      fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), error;
-	struct pollfd word = { .fd = fd, .events = POLLIN };
-	char	      first;
-
-	if (fd < 0)
-		return -errno;
-	error = connect(fd, (const struct sockaddr *)address, len) < 0 ? errno : 0;
-	if (error == 0) {
-		bool quiet = poll(&word, 1, LISTEN_PATIENCE_MS) == 0;
-
-		error = quiet || recv(fd, &first, 1, MSG_DONTWAIT) > 0 ? EADDRINUSE : EAGAIN;
-	} else if (error == EAGAIN || error == EPROTOTYPE) {
-		error = EADDRINUSE;
-	} else if (error == ECONNREFUSED) {
-		error = 0;
-	}
-	close(fd);
-	return -error;
-}
-
-/* Removes the socket that a process which is gone has left; who lives keeps his. */
-static int
-clear_path(const char *path, const struct sockaddr_storage *address, socklen_t len)
-{
-	unsigned    waited_ms = 0;
-	struct stat st;
-	int	    result;
-
-	if (lstat(path, &st) < 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (!S_ISSOCK(st.st_mode))
-		return -EEXIST;
-	do
-		result = ask_who_listens(address, len);
-	while (result == -EAGAIN && wait_for_the_dead(&waited_ms));
-	if (result < 0)
-		return result == -EAGAIN ? -EADDRINUSE : result;
-	return unlink(path) < 0 ? -errno : 0;
-}
-
-int
-io_listen_path(struct io *io, const char *path, unsigned mode)
-{
-	struct sockaddr_storage address;
-	socklen_t		len = path_address(path, &address);
-	mode_t			mask;
-	int			fd, error;
-
-	(void)io;
-	if (len == 0)
-		return -ENAMETOOLONG;
-	error = clear_path(path, &address, len);
-	if (error < 0)
-		return error;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	/* The mode must hold from the first instant, so it comes from the mask and not from a later chmod. */
-	mask = umask((mode_t)(0777 & ~mode));
-	fd = listen_on(bind_to(fd, &address, len));
-	umask(mask);
-	return fd;
-}
-
-int
-io_socket(struct io *io, enum io_socket_kind kind, const struct endpoint *family_of,
-	  const struct endpoint *from)
-{
-	int family = endpoint_is_ipv4(family_of) ? AF_INET : AF_INET6;
-	int one = 1;
-	int fd = socket(family, (kind == IO_STREAM ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	(void)io;
-	if (fd < 0)
-		return -errno;
-	if (kind == IO_STREAM) {
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
-	}
-	if (from) {
-		struct sockaddr_storage address;
-		socklen_t		len = endpoint_to_sockaddr(from, &address);
-
-		setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
-		fd = bind_to(fd, &address, len);
-	}
-	return fd;
-}
-
-int
-io_socket_path(struct io *io)
-{
-	(void)io;
-	return minus_errno(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-}
-
-int
-io_peer(int fd, struct endpoint *out)
-{
-	struct sockaddr_storage address;
-	socklen_t		len = sizeof(address);
-
-	if (getpeername(fd, (struct sockaddr *)&address, &len) < 0)
-		return -errno;
-	return endpoint_from_sockaddr(&address, out) ? 0 : -EAFNOSUPPORT;
-}
-
-int
-io_local(int fd, struct endpoint *out)
-{
-	struct sockaddr_storage address;
-	socklen_t		len = sizeof(address);
-
-	if (getsockname(fd, (struct sockaddr *)&address, &len) < 0)
-		return -errno;
-	return endpoint_from_sockaddr(&address, out) ? 0 : -EAFNOSUPPORT;
-}
-
-int64_t
-io_peer_user(int fd)
-{
-	struct ucred who;
-	socklen_t    len = sizeof(who);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0)
-		return -errno;
-	return (int64_t)who.uid;
-}
-
-void
-io_shutdown_write(struct io *io, int fd)
-{
-	(void)io;
-	shutdown(fd, SHUT_WR);
 }
 
 /* --- clocks, chance -------------------------------------------------------------------------------------- */
