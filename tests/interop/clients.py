@@ -3,13 +3,15 @@
 """Clients that people use: swaks, and smtplib as programs call it."""
 import email.message
 import email.policy
+import os
 import shutil
 import smtplib
+import socket
 import sys
 
 import ringpost
 import sink
-from ringpost import expect, expect_equal
+from ringpost import expect, expect_equal, wait_until
 
 # swaks' own, for no recipient taken.
 SWAKS_NO_RECIPIENT = 24
@@ -91,6 +93,37 @@ def smtplib_utf8(rig):
     mta.stop()
 
 
+def ipv6_both_ways(rig):
+    """A client and a next hop of the other family: may it relay, how is it named, is it reached."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError as error:
+        raise ringpost.Skip(f"no IPv6 here: {error}") from None
+    port, store = rig.port(), rig.path("texts")
+    os.mkdir(store)
+    rig.bench("sink", "--listen", f"[::1]:{port}", "--ledger", rig.path("received"), "--store", store, name="sink6")
+    wait_until("the sink to listen", lambda: ringpost.port_answers(port, address="::1"))
+    mta = rig.ringpost(routes={"*": f"smtp:[::1]:{port}"}, relay_networks=["2001:db8::/32"], accept_domains=["example.org"])
+    mta.configure({"listen": [f"127.0.0.1:{mta.port}", f"[::1]:{mta.port}"]})
+    mta.start()
+    with smtplib.SMTP("::1", mta.port) as s:
+        expect_equal(s.sendmail("me@example.net", ["a@example.org", "b@elsewhere.example.com"],
+                                "Subject: six\n\nbody\n")["b@elsewhere.example.com"][0], 550, "relaying from outside")
+    delivered = mta.wait_log("delivered")[0]
+    expect_equal(delivered["peer"], f"[::1]:{port}", "peer")
+    expect(mta.log("accepted")[0]["client"].startswith("[::1]:"), f"client is {mta.log('accepted')[0]['client']}")
+    [name] = os.listdir(store)
+    with open(os.path.join(store, name), "rb") as file:
+        expect(b"[IPv6:::1]" in file.read().partition(b"\r\n\r\n")[0], "the trace does not name the client (RFC 5321 4.1.3)")
+    mta.configure({"relay_networks": ["::1/128"]})
+    mta.reload()
+    mta.wait_log("reloaded", 2)
+    with smtplib.SMTP("::1", mta.port) as s:
+        expect_equal(s.sendmail("me@example.net", ["b@elsewhere.example.com"], "Subject: six\n\nbody\n"), {}, "refused")
+    mta.wait_log("delivered", 2)
+    mta.stop()
+
+
 def restart_between(rig):
     """Taken while the next hop is away, delivered by the next run when it is back."""
     hop = sink.Sink(rig)
@@ -110,4 +143,4 @@ def restart_between(rig):
 
 
 if __name__ == "__main__":
-    sys.exit(ringpost.main(swaks_ways, swaks_refused, smtplib_sendmail, smtplib_utf8, restart_between))
+    sys.exit(ringpost.main(swaks_ways, swaks_refused, smtplib_sendmail, smtplib_utf8, ipv6_both_ways, restart_between))

@@ -157,9 +157,9 @@ class Process:
         return read_text(self.err_path)
 
 
-def port_answers(port, greeting=b"220"):
+def port_answers(port, greeting=b"220", address="127.0.0.1"):
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as s:
+        with socket.create_connection((address, port), timeout=PATIENCE_S) as s:
             return s.recv(len(greeting)) == greeting
     except OSError:
         return False
