@@ -2,10 +2,10 @@
 /*
  * core/io.h - the seam: everything outside the process is reached through this page.
  *
- * One struct io per reactor; every call here is made by the thread that owns it.  There are two
- * implementations, the kernel's io_uring (core/io_uring.c) and a simulator's; the linker chooses, so
- * the hot path pays nothing for the choice.  Nothing above core/ makes a system call, and a
- * test looks at the objects' symbols.
+ * One struct io per reactor; every call here is made by the thread that owns it.  The implementation
+ * is the kernel's io_uring (core/io_uring.c, core/io_files.c); a program may link another in its place, so
+ * the hot path pays nothing for the choice.  No code above core/ that runs on a reactor makes a system
+ * call, and a test looks at the objects' symbols.
  *
  * Operations
  *   An operation lives inside the object that asked for it (struct io_op), so starting one allocates
@@ -133,11 +133,11 @@ enum io_listen_flags {
 
 /* A listening stream socket: its descriptor, else a negative errno.  At start, not in a session. */
 int MUST_CHECK io_listen(struct io *io, const struct endpoint *at, unsigned flags);
-/* 0 when nobody listens there, not even one who would share (IO_LISTEN_SHARED), else what io_listen() would say.  Asked before
- * the cores open theirs; may wait a moment for a process that was killed, as io_listen_path() may. */
+/* 0 when nobody listens there, not even one who would share (IO_LISTEN_SHARED), else what io_listen() would say.
+ * Asked before the cores open theirs; may wait a moment for a process that was killed, as io_listen_path() may. */
 int MUST_CHECK io_listen_check(const struct endpoint *at);
-/* As io_listen() on a path of the file system; mode as for chmod.  A socket that an earlier process left there is removed;
- * -EADDRINUSE: somebody still listens on it; -EEXIST: what is there is no socket. */
+/* As io_listen() on a path of the file system; mode as for chmod.  A socket that an earlier process left there is
+ * removed; -EADDRINUSE: somebody still listens on it; -EEXIST: what is there is no socket. */
 int MUST_CHECK io_listen_path(struct io *io, const char *path, unsigned mode);
 
 /* Multishot: each report is a connected, non-blocking descriptor.  Errors of the process (-EMFILE,

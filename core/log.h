@@ -81,8 +81,8 @@ const char *log_errno_name(int errno_positive); /* "ENOSPC" style, static */
 struct log *log_new(struct io *io, int fd, enum log_format format, enum log_level level);
 /* Starts writing what is waiting; called at the end of each turn. */
 void log_flush(struct log *log);
-/* Changes where the next line goes (rotation), or says that the same descriptor leads elsewhere now.  fd stays the caller's;
- * the old descriptor is in use until log_idle() or, at the latest, until the write in flight has ended. */
+/* Changes where the next line goes (rotation), or says that the same descriptor leads elsewhere now.  fd stays the
+ * caller's; the old descriptor is in use until log_idle() or, at the latest, until the write in flight has ended. */
 void log_reopen(struct log *log, int fd);
 void log_configure(struct log *log, enum log_format format, enum log_level level);
 /* Nothing waits and nothing is in flight. */

@@ -3,7 +3,7 @@
  * core/reactor.h - one core's world: its seam, its timers, its log, its counters, its budget.
  *
  * One thread runs one reactor, pinned; nothing mutable is shared.  Everything on a reactor runs to
- * completion and never waits (P6).  A turn is: completions, posts from other cores, due timers,
+ * completion and never waits (P6 of docs/architecture.md).  A turn is: completions, posts from other cores, due timers,
  * then the hooks that asked for the end of the turn (replies of a pipelined group leave in one
  * send, messages that became ready share one commit).
  */
@@ -63,7 +63,7 @@ int MUST_CHECK reactor_open(struct reactor *r, struct io_net *net, const struct 
 			    const char **why);
 /* Turns until reactor_stop(). */
 void reactor_run(struct reactor *r);
-/* One turn that sleeps at most until deadline_ns; for tests and for the simulator. */
+/* One turn that sleeps at most until deadline_ns; for tests. */
 void reactor_turn(struct reactor *r, uint64_t deadline_ns);
 void reactor_stop(struct reactor *r);
 void reactor_close(struct reactor *r);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * core/siphash.h - SipHash-2-4 (Aumasson and Bernstein, 2012): a hash with a secret key, for tables whose keys strangers choose.  Without
- * the key nobody finds two that meet.  No use where two parties must agree on a value, or against forgery.
+ * core/siphash.h - SipHash-2-4 (Aumasson and Bernstein, 2012): a hash with a secret key, for tables whose keys
+ * strangers choose.  Without the key nobody finds two that meet.  No use where two parties must agree on a value, or
+ * against forgery.
  */
 #ifndef CORE_SIPHASH_H
 #define CORE_SIPHASH_H

@@ -2,9 +2,9 @@
 /*
  * core/stream.h - a connection as its user sees it: bytes in, bytes out, an orderly end.
  *
- * The stream owns the descriptor and hides what the seam's contract demands: re-arming receives,
+ * The stream owns the descriptor and hides what the seam's contract demands: asking for each receive,
  * continuing partial sends, waiting for operations before closing.  Server sessions, client
- * sessions, the control socket and the load generator all stand on it, and TLS will sit between it and them.
+ * sessions, the control socket and the load generator all stand on it.
  *
  * Reading   The user's read handler sees all bytes not consumed so far, as one run, and returns how
  *	     many it consumed; the rest is kept (on the heap, only then) and shown again in front of what comes

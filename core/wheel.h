@@ -52,8 +52,8 @@ wheel_timer_armed(const struct wheel_timer *timer)
 
 /* No timer is due before this time; UINT64_MAX when none is armed.  May be earlier than the first. */
 uint64_t wheel_next(const struct wheel *w);
-/* Fires what is due, each disarmed first; a handler may arm and disarm any timer.  Returns how many.  When something that
- * is due had to be left, wheel_next() is not later than now. */
+/* Fires what is due, each disarmed first; a handler may arm and disarm any timer.  Returns how many.  When
+ * something that is due had to be left, wheel_next() is not later than now. */
 unsigned wheel_run(struct wheel *w, uint64_t now_ns);
 
 #endif

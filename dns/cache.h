@@ -3,8 +3,8 @@
  * dns/cache.h - answers kept for their time, also negative ones and failures; bounded by octets, the one unused for
  * longest goes first.  Pure: the caller says what time it is.
  *
- * A time to live is clamped: failures to DNS_FAILURE_S; else at least DNS_TTL_MIN_S and at most ttl_max_s, negative ones also
- * at most DNS_NEGATIVE_MAX_S.
+ * A time to live is clamped: failures to DNS_FAILURE_S; else at least DNS_TTL_MIN_S and at most ttl_max_s, negative
+ * ones also at most DNS_NEGATIVE_MAX_S.
  */
 #ifndef DNS_CACHE_H
 #define DNS_CACHE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dns/limits.h - the edges of the resolver that no operator needs to move; those he does are in struct resolver_params.  Each
- * says its unit and what happens at it.
+ * dns/limits.h - the edges of the resolver that no operator needs to move; those he does are in struct
+ * resolver_params.  Each says its unit and what happens at it.
  */
 #ifndef DNS_LIMITS_H
 #define DNS_LIMITS_H
@@ -16,7 +16,7 @@ enum {
 	/* --- questions, of each core --------------------------------------------------------------------- */
 	DNS_QUESTIONS_MAX = 4096,  /* without an answer yet; beyond: DNS_FAILED */
 	DNS_QUERIES_MAX	  = 128,   /* sockets open at a time; beyond: questions wait for one */
-	DNS_STRANGE_MAX	  = 16,	   /* packets that are not the answer, in one try; then TCP, which is harder to forge */
+	DNS_STRANGE_MAX	  = 16,	   /* packets that are not the answer, in one try; then TCP, harder to forge */
 	DNS_PAUSE_MS	  = 100,   /* before the next try when one failed at once: no server is hammered */
 	DNS_SERVERS_MAX	  = 8,	   /* further ones are not asked */
 	DNS_RESOLV_CONF_MAX = 64 * 1024, /* octets of /etc/resolv.conf; beyond: as if it were absent */

@@ -2,10 +2,11 @@
 /*
  * dns/query.h - one question put to the name servers until one of them answers or the tries are used up.
  *
- * A try is one server.  Over UDP each has a fresh connected socket, so the kernel chooses an unpredictable port and drops
- * what comes from elsewhere, and a fresh id.  A packet that does not match is counted and waiting goes on; after DNS_STRANGE_MAX of
- * them somebody is guessing, and the question goes by TCP, as it does for a truncated answer.  Time over, connection refused,
- * SERVFAIL, nonsense: the next server.  The one that answered last is the first to be asked next time.
+ * A try is one server.  Over UDP each has a fresh connected socket, so the kernel chooses an unpredictable port and
+ * drops what comes from elsewhere, and a fresh id.  A packet that does not match is counted and waiting goes on;
+ * after DNS_STRANGE_MAX of them somebody is guessing, and the question goes by TCP, as it does for a truncated
+ * answer.  Time over, connection refused, SERVFAIL, nonsense: the next server.  The one that answered last is the
+ * first to be asked next time.
  */
 #ifndef DNS_QUERY_H
 #define DNS_QUERY_H

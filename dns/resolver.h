@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dns/resolver.h - names to mail hosts and addresses.  One resolver for each core: own sockets, own cache,
- * used by that core's thread only.  It asks recursive servers (given, or those of resolv.conf) over UDP with a fresh port
- * and id for each query, again over TCP when an answer is truncated, and keeps answers for
- * their TTL (bounded above and below), also negative ones (RFC 2308) and, for some seconds, failures (RFC 9520).  Equal
- * questions in flight are asked once.
+ * dns/resolver.h - names to mail hosts and addresses.  One resolver for each core: own sockets, own cache, used by
+ * that core's thread only.  It asks recursive servers (given, or those of resolv.conf) over UDP with a fresh port and
+ * id for each query, again over TCP when an answer is truncated, and keeps answers for their TTL (bounded above and
+ * below), also negative ones (RFC 2308) and, for some seconds, failures (RFC 9520).  Equal questions in flight are
+ * asked once.
  *
  * Nothing here waits.  Memory is bounded: the cache by cache_octets, questions and sockets by dns/limits.h; a
- * question too many is answered DNS_FAILED.  Each question has one answer, within tries * timeout_ms, and later only when
- * DNS_QUERIES_MAX lookups are under way already.
+ * question too many is answered DNS_FAILED.  Each question has one answer, after tries * timeout_ms and the pauses
+ * between tries (DNS_PAUSE_MS) as a rule; later when a try goes over to TCP, which begins its time anew, when a
+ * server wants to be asked without EDNS0, which is one try more, or when DNS_QUERIES_MAX lookups are under way
+ * already.
  */
 #ifndef DNS_RESOLVER_H
 #define DNS_RESOLVER_H
@@ -47,8 +49,8 @@ struct dns_addresses {
 };
 
 /*
- * One question; embedded in what asks.  done is called once, unless the question is cancelled or the resolver closed, and
- * never from inside the call that asks.  Inside done the question may be asked anew or freed, and any other call
+ * One question; embedded in what asks.  done is called once, unless the question is cancelled or the resolver closed,
+ * and never from inside the call that asks.  Inside done the question may be asked anew or freed, and any other call
  * of this header be made.
  */
 struct dns_question {
@@ -75,16 +77,17 @@ struct resolver_params {
 int MUST_CHECK resolver_open(struct resolver **out, struct reactor *r, const struct resolver_params *p);
 /* Questions under way see the new settings at their next try.  With other servers the cache starts empty. */
 void	       resolver_configure(struct resolver *d, const struct resolver_params *p);
-/* Ends what is in flight without calling `done`; closed(arg) follows, later, then the memory is gone.  Nothing may be asked
- * any more; cancelling is still harmless until closed(arg). */
+/* Ends what is in flight without calling `done`; closed(arg) follows, later, then the memory is gone.  Nothing may
+ * be asked any more; cancelling is still harmless until closed(arg). */
 void resolver_close(struct resolver *d, void (*closed)(void *arg), void *arg);
 
 /*
  * Hosts that take mail for a domain (A-label form, any case).
  *
- * An MX answer whose hosts all have the empty name is DNS_NULL_MX.  No MX and a present name gives the implicit one, whose
- * addresses, if any, resolver_addresses() finds.  Exchangers that are no host names (addresses, for instance) are left out;
- * if no other is there the status is DNS_NONE, for a domain with MX has no implicit one.  CNAMEs are followed.
+ * An MX answer whose hosts all have the empty name is DNS_NULL_MX.  No MX and a present name gives the implicit one,
+ * whose addresses, if any, resolver_addresses() finds.  Exchangers that are no host names (addresses, for instance)
+ * are left out; if no other is there the status is DNS_NONE, for a domain with MX has no implicit one.  CNAMEs are
+ * followed.
  */
 void resolver_mail_hosts(struct resolver *d, struct dns_question *q, struct span domain);
 /*

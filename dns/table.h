@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dns/table.h - things found by a name and a type: kept answers, lookups under way.  Nodes live in the things themselves.
+ * dns/table.h - things found by a name and a type: kept answers, lookups under way.  Nodes live in the things
+ * themselves.
  *
  * Strangers choose the names, so the hash has a secret key: nobody can find names that share a chain.
  */

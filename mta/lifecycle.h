@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mta/lifecycle.h - the parts of a core put together, taken apart, and given new settings.  What waits (threads, signals,
- * files at start) is in mta/process.c; all here runs on reactors.
+ * mta/lifecycle.h - the parts of a core put together, taken apart, and given new settings.  What waits (threads,
+ * signals, files at start) is in mta/process.c; all here runs on reactors.
  */
 #ifndef MTA_LIFECYCLE_H
 #define MTA_LIFECYCLE_H
@@ -9,8 +9,9 @@
 #include "mta/mta.h"
 
 /*
- * Opens all parts of mta->cores[index] on the calling thread, which will run its reactor.  settings: a reference that becomes the
- * core's.  0, else -errno with *why a sentence; then nothing is open.
+ * Opens all parts of mta->cores[index] on the calling thread, which will run its reactor.  settings: a reference that
+ * becomes the core's.  0, else -errno with *why a sentence; what is
+ * open then stays so, for the process ends.
  */
 int MUST_CHECK mta_core_open(struct mta *mta, unsigned index, struct settings *settings, const char **why);
 /* Until the core has stopped. */
@@ -25,8 +26,8 @@ void mta_core_close(struct mta_core *core);
 void mta_stop(struct mta *mta);
 
 /*
- * From the thread without a reactor: all cores go over to the new generation, of which this takes one reference, and look at
- * mta->log_fd anew, which may lead elsewhere by now.
+ * From the thread without a reactor: all cores go over to the new generation, of which this takes one reference, and
+ * look at mta->log_fd anew, which may lead elsewhere by now.
  */
 void mta_adopt(struct mta *mta, struct settings *settings);
 
@@ -39,8 +40,9 @@ struct mta_reload {
 };
 
 /*
- * Core 0 asks for the settings to be read anew, as SIGHUP does.  done runs on core 0, never from inside the call; error is NULL
- * when all went well, else a sentence: the old settings go on, or some of the new ones wait for a restart.
+ * Core 0 asks for the settings to be read anew, as SIGHUP does.  done runs on core 0, never from inside the call;
+ * error is NULL when all went well, else a sentence: the old settings go on, or some of the new ones wait for a
+ * restart.
  */
 void mta_reload(struct mta *mta, void (*done)(void *arg, const char *error), void *arg);
 /* For the thread that reads them: what was asked for, in a chain, or NULL; and the answer to one. */

@@ -5,9 +5,10 @@
  * Everything a core does hangs on its struct mta_core and is touched by its thread only.  What crosses cores is
  * a post (core/io.h) or one of the few shared things named in struct mta.
  *
- * Start: main() reads the settings, opens the spool and starts a thread for each core (mta/process.c); each opens its
- * reactor, queue, resolver, outbound, inbound in this order, and only when all have, they turn.  End: drained side by
- * side, then closed in the opposite order (mta/lifecycle.h).
+ * Start: main() reads the settings, mta/process.c opens the spool and starts a thread for each core; each opens its
+ * reactor, resolver, queue, outbound, admin (core 0 only), inbound in this order, and only when all have, they turn.
+ * End: inbound and outbound are drained side by side, then admin; then queue and resolver are closed
+ * (mta/lifecycle.c).
  */
 #ifndef MTA_MTA_H
 #define MTA_MTA_H
@@ -35,7 +36,7 @@ struct mta {
 	int		   log_fd;	     /* the same number for as long as the process lives; main's */
 	int64_t		   started_ms;	     /* wall clock */
 	const char	  *settings_file;    /* NULL: embedded */
-	struct settings	  *started;	     /* the generation we began with: of what needs a restart, this is in effect */
+	struct settings	  *started;	     /* the generation we began with: what needs a restart is as it says */
 	const char	  *version;
 	bool		   privileged;	     /* we run as root, and need not */
 	_Atomic(struct mta_reload *) reloads; /* asked for, newest first */

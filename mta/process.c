@@ -4,7 +4,7 @@
  * its core and waits for the others; if one cannot, all end and nothing has been listened on for longer than a moment.
  *
  * The number of cores is the setting's or the machine's, but never smaller than the number of shards in the spool that
- * still hold segments: mail in a shard without a core would lie there unseen.  More threads than processors cost little.
+ * hold segments: mail in a shard without a core would lie there unseen.  More threads than processors cost little.
  */
 #include "mta/process.h"
 
@@ -134,7 +134,7 @@ core_count(const struct settings *s, int spool)
 	return MAX_OF(MAX_OF(wanted, shards), 1u);
 }
 
-/* Half of what is free of other duties serves clients, half next hops. */
+/* Of what is free of other duties three quarters serve clients, the rest next hops. */
 static bool
 descriptors(struct mta *mta)
 {

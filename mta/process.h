@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mta/process.h - the daemon as the operating system sees it: a thread for each core, one more that waits for signals and
- * reads files.
+ * mta/process.h - the daemon as the operating system sees it: a thread for each core, one more that waits for signals
+ * and reads files.
  *
  *	SIGTERM, SIGINT  end in order; a second one ends at once, which loses nothing that was acknowledged
  *	SIGHUP		 read the settings anew, open the log file anew

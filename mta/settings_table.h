@@ -20,7 +20,7 @@
  *		PREFIXES  list of networks		struct settings_prefixes
  *		PATTERNS  list of domain patterns	struct settings_patterns
  *		ROUTES	  map: pattern -> list of hops	struct settings_routes
- * default   as it would be written in the file; "" is an empty list or text
+ * default   as it would be written in the file; "" is an empty text, "[]" an empty list, "{}" no routes
  * min, max  of numbers; for text the greatest length is max
  * WHEN	     RELOAD: SIGHUP takes it over; START: needs a restart, and a reload that changes it says so
  */

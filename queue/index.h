@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * queue/index.h - messages by their id.  Chained, with the links inside the messages; the table doubles a few buckets at a
- * time, so that no insertion among ten million takes longer than one among ten.
+ * queue/index.h - messages by their id.  Chained, with the links inside the messages; the table doubles a few buckets
+ * at a time, so that no insertion among ten million takes longer than one among ten.
  *
  * An id's low half is chance, so its bits serve as the hash.
  */

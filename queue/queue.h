@@ -3,9 +3,9 @@
  * queue/queue.h - messages we answer for, safe on disk.  One shard for each core, used by that core's thread
  * only; shards share nothing.  docs/queue-format.md has the form on disk and why a crash is harmless.
  *
- * A message comes in through an intake, lives as a struct queue_message until each recipient has a
- * final outcome, and is then forgotten.  What must survive is written as checksummed records to
- * preallocated segments, many messages to one commit; handlers are told only after the sync that covers them (P1).
+ * A message comes in through an intake, lives as a struct queue_message until each recipient has a final outcome, and
+ * is then forgotten.  What must survive is written as checksummed records to preallocated segments, many messages to
+ * one commit; handlers are told only after the sync that covers them (P1 of docs/architecture.md).
  *
  * Errors are negative errno with these meanings, wherever a function here gives one:
  *   -ENOSPC  the spool has reached its limit or the disk its floor       (SMTP 452 4.3.1)
@@ -189,8 +189,9 @@ struct queue_view {
 bool queue_piece_check(const struct queue_piece *piece, struct span bytes);
 
 struct queue_load {
-	/* result 0: view is set and one reference is the caller's.  -EIO or -EBADMSG: the record cannot be read or is
-	 * damaged, which is logged.  -ENOMEM: not now.  -ENOENT: deleted meanwhile; message is gone.  Not from inside queue_load(). */
+	/* result 0: view is set and one reference is the caller's.  -EIO or -EBADMSG: the record cannot be read or
+	 * is damaged, which is logged.  -ENOMEM: not now.  -ENOENT: deleted meanwhile; message is gone.  Not from
+	 * inside queue_load(). */
 	void (*done)(struct queue_load *load, int result);
 	struct queue	     *queue;
 	struct queue_message *message;
@@ -227,7 +228,7 @@ struct queue_ack {
 
 /*
  * Records outcomes of recipients in hand.  They take effect in memory at once, and reach the
- * disk with the next commit, within result_delay (about 10 ms): a crash before that means a
+ * disk with the next commit, within QUEUE_RESULT_DELAY_MS (queue/limits.h): a crash before that means a
  * second delivery, the one kind of duplicate that RFC 5321 section 4.2.5 leaves possible.  ack
  * may be NULL.  The message may be gone when this returns.
  */

@@ -143,7 +143,8 @@ void message_arm(struct queue *q, struct queue_message *m);
 void message_act(struct queue *q, struct queue_message *m, enum queue_act act, int64_t at_ms);
 /* Forgets it when nothing is owed any more. */
 void message_settle(struct queue *q, struct queue_message *m);
-/* After recipients have changed: carries out a deletion that waited for them, sets the timer, forgets.  m may be gone. */
+/* After recipients have changed: carries out a deletion that waited for them, sets the timer, forgets.  m may be
+ * gone. */
 void message_changed(struct queue *q, struct queue_message *m);
 /* A record about the message has reached the segment; or will not be written (NULL).  m may be gone. */
 void message_record_done(struct queue *q, struct queue_message *m, struct queue_segment *segment);

@@ -36,7 +36,7 @@ struct recovery {
 	unsigned	       chunk;	/* octets to ask for at a time */
 	unsigned	       bad_blocks; /* of this segment: cannot be read */
 	uint64_t	       place, last_lsn, lsn_max;
-	uint64_t	       doubt_from; /* from here to place: nothing sound; torn or damage, as what follows will tell */
+	uint64_t	       doubt_from; /* from here to place: nothing sound; what follows tells torn from damage */
 	/* The end of the last segment that has records, when nothing can be made of it. */
 	struct queue_segment  *torn;
 	uint64_t	       torn_from, torn_octets;

@@ -95,8 +95,8 @@ void segments_void(struct segments *s, const struct queue_segment *seg, uint64_t
 void segments_back_off(struct segments *s);
 /* A batch has been written: the disk is well, and the next pause a short one. */
 void segments_sound(struct segments *s);
-/* seg holds a result about a message of `about`, or voids its tail: it stays as long as that is there.  Asked for each result, so it
- * costs the same however many segments there are. */
+/* seg holds a result about a message of `about`, or voids its tail: it stays as long as that is there.  Asked for
+ * each result, so it costs the same however many segments there are. */
 void segments_settles(struct queue_segment *seg, struct queue_segment *about);
 /* Nothing more is written to it. */
 void segments_seal(struct segments *s, struct queue_segment *seg);
