@@ -40,9 +40,9 @@ struct mta_reload {
 };
 
 /*
- * Core 0 asks for the settings to be read anew, as SIGHUP does.  done runs on core 0, never from inside the call;
- * error is NULL when all went well, else a sentence: the old settings go on, or some of the new ones wait for a
- * restart.
+ * Core 0 asks for the settings to be read anew, as SIGHUP does.  done runs on core 0, from inside the call only when
+ * memory is out; error is NULL when all went well, else a sentence: the old settings go on, or some of the new ones
+ * wait for a restart.
  */
 void mta_reload(struct mta *mta, void (*done)(void *arg, const char *error), void *arg);
 /* For the thread that reads them: what was asked for, in a chain, or NULL; and the answer to one. */

@@ -130,7 +130,7 @@ core_count(const struct settings *s, int spool)
 		wanted = sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned)CPU_COUNT(&set) : 1;
 	wanted = MIN_OF(wanted, (unsigned)CORES_MAX);
 	if (shards > wanted && s->cores)
-		say("the spool has %u shards with mail, so %u threads run instead of %u", shards, shards, wanted);
+		say("the spool has %u shards, so %u threads run instead of %u", shards, shards, wanted);
 	return MAX_OF(MAX_OF(wanted, shards), 1u);
 }
 

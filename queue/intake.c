@@ -74,8 +74,10 @@ queue_intake_open(struct queue *q, struct queue_intake *in, uint64_t size_hint)
 		return result;
 	}
 	s = calloc(1, sizeof(*s));
-	if (s == NULL)
+	if (s == NULL) {
+		queue_count(q, QUEUE_COUNT_REFUSED, 1);
 		return -ENOMEM;
+	}
 	s->q = q;
 	s->in = in;
 	result = take_budget(s, cap + sizeof(*s));

@@ -133,8 +133,8 @@ load_read(struct reading *r, int result)
 	}
 	if (result < 0) {
 		queue_count(q, QUEUE_COUNT_DAMAGED, 1);
-		log_error(q->reactor->log, "queue-damage", LOG_ID("id", m->id), LOG_STR("segment", m->segment->name),
-			  LOG_UINT("offset", m->record_at), LOG_ERRNO("why", -result));
+		log_error(q->reactor->log, "queue-damage", LOG_ID("id", m->id), LOG_UINT("shard", q->params.shard),
+			  LOG_STR("segment", m->segment->name), LOG_UINT("offset", m->record_at), LOG_ERRNO("why", -result));
 		m->segment->damaged = true;
 		load_done(s, result == -EBADMSG ? -EBADMSG : -EIO);
 		return;

@@ -161,6 +161,14 @@ record_header_read(const uint8_t *in, uint64_t nonce, struct record_header *h)
 
 /* --- small payloads ------------------------------------------------------------------------------------ */
 
+uint32_t
+record_segment_format(struct span payload)
+{
+	struct cursor c = { .rest = payload };
+
+	return take32(&c);
+}
+
 void
 record_segment_write(const struct record_segment *s, uint8_t out[static RECORD_SEGMENT_LEN])
 {

@@ -57,6 +57,8 @@ struct record_segment {
 	uint64_t number, octets;
 	uint64_t void_number, void_from; /* void_number 0: none */
 };
+/* The number of the form on disk, which leads every SEGMENT payload of any form; 0: too short. */
+uint32_t	record_segment_format(struct span payload);
 void		record_segment_write(const struct record_segment *s, uint8_t out[static RECORD_SEGMENT_LEN]);
 bool MUST_CHECK record_segment_read(struct span payload, struct record_segment *s);
 

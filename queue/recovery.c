@@ -102,8 +102,8 @@ all_read(struct recovery *v)
 	replay_end(v);
 	if (v->torn) {
 		v->what.torn_octets = v->torn_octets;
-		log_warn(q->reactor->log, "queue-torn", LOG_STR("segment", v->torn->name),
-			 LOG_UINT("offset", v->torn_from), LOG_UINT("octets", v->torn_octets));
+		log_warn(q->reactor->log, "queue-torn", LOG_UINT("shard", q->params.shard),
+			 LOG_STR("segment", v->torn->name), LOG_UINT("offset", v->torn_from), LOG_UINT("octets", v->torn_octets));
 		/* Not to be taken for damage once there are records after it. */
 		segments_void(&q->segments, v->torn, v->torn_from);
 	}
@@ -170,9 +170,15 @@ first_block_read(struct recovery *v)
 
 	seg->octets = size > 0 ? (uint64_t)size : 0;
 	if (v->got >= RECORD_BLOCK && record_header_read_first(first, &h) && h.kind == RECORD_SEGMENT) {
-		if (h.length != RECORD_SEGMENT_LEN ||
-		    crc32c(0, v->first + RECORD_HEADER_LEN, h.length) != h.payload_crc ||
-		    !record_segment_read(span_make(v->first + RECORD_HEADER_LEN, h.length), &about))
+		struct span payload = span_make(v->first + RECORD_HEADER_LEN,
+						MIN_OF(h.length, (uint32_t)(RECORD_BLOCK - RECORD_HEADER_LEN)));
+		bool	    sound = crc32c(0, payload.data, payload.len) == h.payload_crc;
+
+		if (sound && record_segment_format(payload) != RECORD_FORMAT) {
+			not_readable(v, "it has another form than this version knows");
+			return;
+		}
+		if (!sound || !record_segment_read(payload, &about))
 			about.number = seg->number; /* damage that the second pass will report */
 	} else if (v->got == sizeof(v->first) && record_header_read_first(first + RECORD_BLOCK, &h) &&
 		   h.kind != RECORD_SEGMENT) {

@@ -23,8 +23,8 @@ recovery_damage(struct recovery *v, struct queue_segment *segment, uint64_t at, 
 	v->what.lost_octets += octets;
 	segment->damaged = true;
 	queue_count(q, QUEUE_COUNT_DAMAGED, 1);
-	log_error(q->reactor->log, "queue-damage", LOG_STR("segment", segment->name), LOG_UINT("offset", at),
-		  LOG_UINT("octets", octets), LOG_STR("why", what));
+	log_error(q->reactor->log, "queue-damage", LOG_UINT("shard", q->params.shard),
+		  LOG_STR("segment", segment->name), LOG_UINT("offset", at), LOG_UINT("octets", octets), LOG_STR("why", what));
 }
 
 static void

@@ -317,8 +317,8 @@ removed(struct io_op *op, const struct io_event *event)
 	}
 	s->removals--;
 	if (event->result < 0) {
-		log_warn(s->reactor->log, "segment-not-removed", LOG_STR("name", seg->name),
-			 LOG_ERRNO("why", -event->result));
+		log_warn(s->reactor->log, "segment-not-removed", LOG_UINT("shard", s->shard),
+			 LOG_STR("segment", seg->name), LOG_ERRNO("why", -event->result));
 		seg->stuck = true;
 		if (!s->closing && !wheel_timer_armed(&s->unstick))
 			reactor_arm_ms(s->reactor, &s->unstick, QUEUE_CURE_FIRST_MS);

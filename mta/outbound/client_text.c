@@ -102,7 +102,7 @@ damaged(struct client *c, int error)
 {
 	outbound_count(c->out, OUTBOUND_DAMAGED, 1);
 	log_error(c->out->reactor->log, "text-damaged", LOG_ID("id", view_of(c)->envelope.id),
-		  LOG_UINT("piece", c->text.piece_read), LOG_ERRNO("error", error));
+		  LOG_UINT("piece", c->text.piece_read), LOG_ERRNO("why", error));
 	client_break_because(c, (struct smtp_enhanced){ 4, 3, 0 }, "the message could not be read from disk");
 }
 

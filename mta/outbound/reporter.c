@@ -77,7 +77,7 @@ finish(struct gathering *g, int error)
 	if (error) {
 		outbound_count(out, OUTBOUND_REPORTS_FAILED, 1);
 		log_warn(out->reactor->log, "report-failed", LOG_ID("about", e->id), LOG_SPAN("to", e->sender),
-			 LOG_UINT("recipients", g->count), LOG_ERRNO("error", -error));
+			 LOG_UINT("recipients", g->count), LOG_ERRNO("why", -error));
 	} else {
 		outbound_count(out, OUTBOUND_REPORTS, 1);
 		log_info(out->reactor->log, "report", LOG_ID("id", g->intake.id), LOG_ID("about", e->id),

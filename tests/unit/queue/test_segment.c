@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include "core/crc32c.h"
 #include "queue/limits.h"
+#include "queue/record.h"
 #include "tests/support/run.h"
 
 enum { FILLING = 6000 };
@@ -249,6 +251,38 @@ START_TEST(first_block_may_be_lost)
 	ck_assert_ptr_null(queue_find(rig.queue, id));
 	rig_restart();
 	ck_assert(there_is(number));
+}
+END_TEST
+
+/* Of a later version: nothing in it is guessed at, nothing of it goes. */
+START_TEST(another_form_is_left_alone)
+{
+	struct id	     id = rig_put(0, 100);
+	uint64_t	     number = segment_of(id);
+	char		     name[32];
+	size_t		     len;
+	char		    *bytes;
+	struct record_header h;
+
+	rig_stop();
+	(void)snprintf(name, sizeof(name), "%016llx.seg", (unsigned long long)number);
+	bytes = rig_read(name, &len);
+	ck_assert(record_header_read_first((const uint8_t *)bytes, &h));
+	bytes[RECORD_HEADER_LEN] = RECORD_FORMAT + 1;
+	h.payload_crc = crc32c(0, bytes + RECORD_HEADER_LEN, h.length);
+	record_header_write(&h, (uint8_t *)bytes);
+	rig_write(name, bytes, len);
+	rig_start();
+	ck_assert_uint_eq(rig.what.damaged, 1);
+	ck_assert_ptr_null(queue_find(rig.queue, id));
+	rig_stop();
+	bytes[RECORD_HEADER_LEN] = RECORD_FORMAT;
+	h.payload_crc = crc32c(0, bytes + RECORD_HEADER_LEN, h.length);
+	record_header_write(&h, (uint8_t *)bytes);
+	rig_write(name, bytes, len);
+	free(bytes);
+	rig_start();
+	ck_assert_int_eq(rig_check(id, 0, 100), 0);
 }
 END_TEST
 
@@ -528,6 +562,7 @@ main(void)
 	tcase_add_test(tc, removal_is_tried_again);
 	tcase_add_test(tc, large_record_gets_a_large_segment);
 	tcase_add_test(tc, first_block_may_be_lost);
+	tcase_add_test(tc, another_form_is_left_alone);
 	tcase_add_test(tc, results_outlive_what_cannot_be_read);
 	tcase_add_loop_test(tc, bad_block_hides_no_other, 0, 8);
 	tcase_add_test(tc, rest_behind_a_bad_block_is_kept);
