@@ -244,7 +244,7 @@ START_TEST(one_tries_then_all)
 	static const struct peer_row rows[] = { { "CONNECT", NULL, 1, true } };
 
 	rig_open("outbound: {connections_max: 4}\n", "PIPELINING", rows, COUNT_OF(rows));
-	rig.cores[0].settings->down_pause_ms = 1;
+	rig.cores[0].settings->down_pause_ms = 0;
 	(void)send_to("a@to.test");
 	rig_quiet();
 	ck_assert_uint_eq(rig_count(OUTBOUND_DOWN), 1);
@@ -272,7 +272,7 @@ START_TEST(still_down)
 	struct id id;
 
 	rig_open(NULL, "PIPELINING", NULL, 0);
-	rig.cores[0].settings->down_pause_ms = 1;
+	rig.cores[0].settings->down_pause_ms = 0;
 	rig.hosts = mx_hosts;
 	rig.host_count = COUNT_OF(mx_hosts);
 	id = send_to("a@down.test");
