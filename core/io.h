@@ -136,7 +136,7 @@ int MUST_CHECK io_listen(struct io *io, const struct endpoint *at, unsigned flag
 /* 0 when nobody listens there, not even one who would share (IO_LISTEN_SHARED), else what io_listen() would say.
  * Asked before the cores open theirs; may wait a moment for a process that was killed, as io_listen_path() may. */
 int MUST_CHECK io_listen_check(const struct endpoint *at);
-/* As io_listen() on a path of the file system; mode as for chmod.  A socket that an earlier process left there is
+/* As io_listen() on a path of the file system; mode as for open().  A socket that an earlier process left there is
  * removed; -EADDRINUSE: somebody still listens on it; -EEXIST: what is there is no socket. */
 int MUST_CHECK io_listen_path(struct io *io, const char *path, unsigned mode);
 

@@ -163,7 +163,6 @@ io_listen_path(struct io *io, const char *path, unsigned mode)
 {
 	struct sockaddr_storage address;
 	socklen_t		len = endpoint_path_to_sockaddr(path, &address);
-	mode_t			mask;
 	int			fd, error;
 
 	(void)io;
@@ -175,11 +174,14 @@ io_listen_path(struct io *io, const char *path, unsigned mode)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	/* The mode must hold from the first instant, so it comes from the mask and not from a later chmod. */
-	mask = umask((mode_t)(0777 & ~mode));
-	fd = listen_on(bind_to(fd, &address, len));
-	umask(mask);
-	return fd;
+	/* What the descriptor has before it is bound, the path has from its first instant; a mask set for that moment would be
+	 * every thread's, and a directory made meanwhile could not be entered. */
+	if (fchmod(fd, (mode_t)mode) < 0) {
+		error = -errno;
+		close(fd);
+		return error;
+	}
+	return listen_on(bind_to(fd, &address, len));
 }
 
 int

@@ -429,6 +429,13 @@ START_TEST(path_sockets)
 	/* Who listens there keeps it. */
 	ck_assert_int_eq(io_listen_path(rig_io, path, 0600), -EADDRINUSE);
 	ck_assert_int_eq(access(path, F_OK), 0);
+	/* The mask of the process stays as it is, for it is every thread's. */
+	close(listener);
+	(void)umask(077);
+	listener = io_listen_path(rig_io, path, 0640);
+	ck_assert_uint_eq(umask(022), 077);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 0777, 0600);
 	/* What an earlier process left behind is replaced. */
 	close(listener);
 	listener = io_listen_path(rig_io, path, 0600);
