@@ -312,6 +312,7 @@ queue_status(const struct queue *q, struct queue_status *out)
 		.segments = q->segments.count,
 		.segment_octets = q->segments.octets,
 		.refusing = queue_refusal(q),
+		.at_limit = q->segments.octets + q->segments.segment_octets > q->segments.octets_max,
 		.recovering = q->recovering,
 	};
 	LIST_FOR_EACH(&q->segments.all, n) {

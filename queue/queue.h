@@ -265,6 +265,7 @@ struct queue_status {
 	uint64_t messages, recipients_open, held, in_hand;
 	uint64_t segments, segment_octets, live_octets;
 	int	 refusing; /* 0, or the error that intake gets now */
+	bool	 at_limit; /* no further segment is allowed: -ENOSPC is the spool's own, else the disk's */
 	bool	 recovering;
 };
 void queue_status(const struct queue *q, struct queue_status *out);

@@ -72,7 +72,8 @@ const struct verb verb_metrics = { .next = metrics_next };
 /* Numbers that make sense added up, by their key. */
 #define STATUS_NUMBERS(X)                                                                                             \
 	X(sessions_in) X(sessions_out) X(messages) X(recipients_open) X(held) X(in_hand) X(waiting) X(away)           \
-	X(destinations) X(destinations_down) X(damaged) X(segments) X(segment_octets) X(live_octets) X(memory_used) X(memory_max)
+	X(destinations) X(destinations_down) X(damaged) X(segments) X(segment_octets) X(live_octets)                  \
+	X(memory_used) X(memory_max)
 
 struct numbers {
 #define X(name) uint64_t name;
@@ -132,8 +133,6 @@ put(json_t *row, const struct numbers *n)
 static const char *
 refusal(const struct mta_core *core, const struct queue_status *q)
 {
-	const struct settings *s = core->settings;
-
 	if (core->stopping)
 		return "shutting down";
 	if (q->recovering)
@@ -142,9 +141,8 @@ refusal(const struct mta_core *core, const struct queue_status *q)
 	case 0:
 		break;
 	case -ENOSPC:
-		return q->segment_octets + s->spool_segment_octets > s->spool_size_max_octets / core->mta->core_count
-			       ? "the spool has reached spool.size_max"
-			       : "the disk has less free space than spool.space_free_min";
+		return q->at_limit ? "the spool has reached spool.size_max"
+				   : "the disk has less free space than spool.space_free_min";
 	case -EIO:
 		return "the disk failed";
 	case -EBUSY:

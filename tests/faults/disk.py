@@ -8,7 +8,7 @@ import client
 import ringpost
 import sink
 import small_disk
-from ringpost import expect, expect_equal, wait_until
+from ringpost import expect, expect_equal, expect_in, wait_until
 
 MIB = 1 << 20
 TEXT = b"Subject: x\r\n\r\n" + b"0123456789\r\n" * 20000
@@ -73,6 +73,7 @@ def below_floor(rig):
     mta.wait_log("queue-space-low", 2)  # each core looks for itself
     code, reply = mail.send()
     expect_equal((code, reply[:5]), (452, b"4.3.1"), f"mail while there is none: {reply}")
+    expect_in("spool.space_free_min", mta.ctl("status").stdout, "what the status says")
     hop.away = False
     mail.expect_delivered(hop)
     expect_equal(mail.send()[0], 452, "mail while there is still none")
@@ -133,6 +134,7 @@ def spool_limit(rig):
     mail = Account(mta)
     mail.send_until_refused(b"Subject: large\r\n\r\n" + b"0123456789abcde\r\n" * 600000)
     expect(disk.free() >= 256 * MIB, f"only {disk.free()} octets are free")
+    expect_in("spool.size_max", mta.ctl("status").stdout, "what the status says")
     expect(len(mail.taken) > 15, f"only {len(mail.taken)} messages were taken")
     hop.away = False
     mail.expect_delivered(hop)
