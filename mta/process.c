@@ -314,6 +314,7 @@ reload(struct mta *mta, struct settings **running)
 	if (result < 0) {
 		(void)snprintf(error.message, sizeof(error.message), "cannot open the log file %.300s: %s",
 			       next->log_file.data, strerror(-result));
+		(void)replace_log(mta, *running);
 		settings_unref(next);
 		failed_to_reload(mta, error.message);
 		return;
@@ -363,7 +364,7 @@ impatience(void *arg)
 int
 process_run(struct settings *settings, const char *file, const char *version)
 {
-	/* What threads look at lives as long as the process: a start that fails does not wait for them. */
+	/* What threads look at lives as long as the process: a start that lacks a thread does not wait for the others. */
 	static struct mta	 mta;
 	static sigset_t		 set;
 	static _Atomic(bool)	 failed;
