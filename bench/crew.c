@@ -36,6 +36,31 @@ member_failed(struct crew_member *m, int result, const char *why)
 	atomic_store(&m->crew->stop, true);
 }
 
+static uint64_t
+thread_cpu_ns(void)
+{
+	struct timespec t;
+
+	if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) < 0)
+		return 0;
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+void
+crew_busy_begin(struct crew_member *m)
+{
+	m->busy_from_ns = io_mono_now(m->reactor.io);
+	m->busy_cpu_ns = thread_cpu_ns();
+}
+
+static void
+busy_end(struct crew_member *m)
+{
+	uint64_t passed = io_mono_now(m->reactor.io) - m->busy_from_ns;
+
+	m->busy = passed ? MIN_OF((double)(thread_cpu_ns() - m->busy_cpu_ns) / (double)passed, 1.0) : 0;
+}
+
 static void *
 member_run(void *arg)
 {
@@ -59,12 +84,14 @@ member_run(void *arg)
 	}
 	m->reactor.owner = m;
 	wheel_timer_init(&m->watch, member_watch);
+	crew_busy_begin(m);
 	result = crew->plan->open(m, &why);
 	if (result < 0) {
 		member_failed(m, result, why);
 	} else {
 		reactor_arm_ms(&m->reactor, &m->watch, WATCH_MS);
 		reactor_run(&m->reactor);
+		busy_end(m);
 		(void)pthread_mutex_lock(&crew->closing);
 		crew->plan->close(m);
 		(void)pthread_mutex_unlock(&crew->closing);

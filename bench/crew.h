@@ -19,10 +19,12 @@ struct crew_member {
 	unsigned       index;
 	struct reactor reactor;
 	void	      *work; /* what open() made */
+	double	       busy; /* in close(): share of one core that this thread used since crew_busy_begin() */
 	/* private */
 	pthread_t	   thread;
 	struct wheel_timer watch;
 	bool		   told;
+	uint64_t	   busy_from_ns, busy_cpu_ns;
 };
 
 /* What a member does; each function runs on the member's thread. */
@@ -52,6 +54,9 @@ struct crew {
  * second one ends the process at once.  0, or -1 after saying why on standard error.
  */
 int MUST_CHECK crew_run(const struct crew_plan *plan, unsigned count, void *arg);
+
+/* On the member's thread: `busy` counts from here, else from open(). */
+void crew_busy_begin(struct crew_member *m);
 
 /* As many descriptors as we may have; returns how many that is. */
 uint64_t crew_descriptors_raise(void);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The slot of a value is its highest set bit (the octave) and the HISTOGRAM_STEP_BITS bits below it.
- * Values below HISTOGRAM_STEPS have their own slot each; octave k >= 6 fills the STEPS
+ * Values below HISTOGRAM_STEPS have their own slot each; octave k >= 7 fills the STEPS
  * slots that follow those of octave k - 1.
  */
 #include "bench/histogram.h"
@@ -18,9 +18,8 @@ slot_of(uint64_t value)
 	       (unsigned)((value >> (octave - HISTOGRAM_STEP_BITS)) - HISTOGRAM_STEPS);
 }
 
-/* The largest value that falls into the slot. */
-static uint64_t
-slot_top(unsigned slot)
+uint64_t
+histogram_slot_top(unsigned slot)
 {
 	unsigned shift;
 	uint64_t first;
@@ -68,7 +67,7 @@ histogram_percentile(const struct histogram *h, double percent)
 	for (unsigned i = 0; i < HISTOGRAM_SLOTS; i++) {
 		seen += h->slots[i];
 		if (seen >= wanted)
-			return MIN_OF(slot_top(i), h->max);
+			return MIN_OF(histogram_slot_top(i), h->max);
 	}
 	return h->max;
 }
@@ -77,4 +76,58 @@ double
 histogram_mean(const struct histogram *h)
 {
 	return h->count ? h->sum / (double)h->count : 0;
+}
+
+struct histogram_slot *
+histogram_pack(const struct histogram *h, unsigned *count)
+{
+	struct histogram_slot *out;
+	unsigned used = 0;
+
+	for (unsigned i = 0; i < HISTOGRAM_SLOTS && h->count; i++)
+		used += h->slots[i] != 0;
+	out = used ? malloc(used * sizeof(*out)) : NULL;
+	*count = 0;
+	for (unsigned i = 0; i < HISTOGRAM_SLOTS && out; i++) {
+		if (h->slots[i])
+			out[(*count)++] = (struct histogram_slot){ i, (uint32_t)MIN_OF(h->slots[i], UINT32_MAX) };
+	}
+	return out;
+}
+
+struct histogram_slot *
+histogram_packed_add(const struct histogram_slot *a, unsigned a_count, const struct histogram_slot *b,
+		     unsigned b_count, unsigned *count)
+{
+	struct histogram_slot *out = a_count + b_count ? malloc((a_count + b_count) * sizeof(*out)) : NULL;
+	unsigned ai = 0, bi = 0;
+
+	*count = 0;
+	while (out && (ai < a_count || bi < b_count)) {
+		struct histogram_slot *sum = &out[(*count)++];
+
+		if (bi == b_count || (ai < a_count && a[ai].slot < b[bi].slot)) {
+			*sum = a[ai++];
+		} else if (ai == a_count || b[bi].slot < a[ai].slot) {
+			*sum = b[bi++];
+		} else {
+			*sum = a[ai++];
+			sum->count += MIN_OF(b[bi].count, UINT32_MAX - sum->count);
+			bi++;
+		}
+	}
+	return out;
+}
+
+void
+histogram_unpack(struct histogram *h, const struct histogram_slot *slots, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		uint64_t top = histogram_slot_top(slots[i].slot);
+
+		h->slots[slots[i].slot] += slots[i].count;
+		h->count += slots[i].count;
+		h->sum += (double)top * slots[i].count;
+		h->max = MAX_OF(h->max, top);
+	}
 }

@@ -31,7 +31,7 @@ struct message_source {
 	bool	     made;
 	size_t	     window_lines;
 	unsigned     filler;
-	char	     fields[MESSAGE_HEAD_MAX]; /* what follows the id field */
+	char	     fields[MESSAGE_HEAD_MAX]; /* what follows the time field */
 	size_t	     fields_len;
 	struct text *texts;
 	size_t	     text_count;
@@ -134,10 +134,26 @@ decimal(char out[static 10], uint32_t n)
 	return (unsigned)sizeof(digits) - at;
 }
 
+/* With leading zeros, so that it has one length and the size of a message does not hang on the time. */
+static char *
+put_time(char *at, uint64_t time_ns)
+{
+	static const char field[] = MESSAGE_TIME_FIELD;
+
+	memcpy(at, field, sizeof(field) - 1);
+	at += sizeof(field) - 1;
+	for (unsigned i = MESSAGE_TIME_DIGITS; i-- > 0; time_ns /= 10)
+		at[i] = (char)('0' + time_ns % 10);
+	at += MESSAGE_TIME_DIGITS;
+	*at++ = '\r';
+	*at++ = '\n';
+	return at;
+}
+
 static const char hex_digits[] = "0123456789abcdef";
 
 void
-message_make(const struct message_source *source, uint32_t seq, struct message *out)
+message_make(const struct message_source *source, uint32_t seq, uint64_t time_ns, struct message *out)
 {
 	static const char field[] = MESSAGE_ID_FIELD;
 	const struct text *t = &source->texts[source->made ? 0 : seq % source->text_count];
@@ -154,6 +170,7 @@ message_make(const struct message_source *source, uint32_t seq, struct message *
 	out->id.len = (size_t)(at - out->id.data);
 	*at++ = '\r';
 	*at++ = '\n';
+	at = put_time(at, time_ns);
 	out->tail_len = 0;
 	out->eight_bit = t->eight_bit;
 	if (source->made) {
@@ -261,16 +278,17 @@ made_prepare(struct message_source *source, const struct message_source_params *
 {
 	/* Field and id at their longest, the tail with its id, " end " and line end. */
 	size_t fixed = sizeof(MESSAGE_ID_FIELD) - 1 + 19 + 2 + 5 + 19 + 2, room;
+	const size_t time_field = sizeof(MESSAGE_TIME_FIELD) - 1 + MESSAGE_TIME_DIGITS + 2;
 	int n = snprintf(source->fields, sizeof(source->fields),
 			 "From: <%s>\r\nTo: <%s>\r\nDate: %s\r\nSubject: ringpost-bench\r\n\r\n",
 			 p->from[0] ? p->from : "bench@localhost", p->to, p->date);
 
-	if (n < 0 || (size_t)n + 64 > sizeof(source->fields)) {
+	if (n < 0 || (size_t)n + 64 + time_field > sizeof(source->fields)) {
 		(void)snprintf(why, 256, "the addresses are too long");
 		return -EINVAL;
 	}
 	source->fields_len = (size_t)n;
-	fixed += source->fields_len;
+	fixed += source->fields_len + time_field;
 	room = p->size > fixed ? (size_t)p->size - fixed : 0;
 	source->window_lines = room / LINE_OCTETS;
 	source->filler = (unsigned)(room % LINE_OCTETS);

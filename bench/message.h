@@ -3,7 +3,8 @@
  * bench/message.h - the messages that a sender offers: cheap to make, each different from all others.
  *
  * A message is a small head of its own, a long body borrowed from a text that all messages share, and a small tail of
- * its own.  The head begins with the field by which ledgers know it (bench/ledger.h).  Made
+ * its own.  The head begins with the field by which ledgers know it (bench/ledger.h), and behind it the time from which
+ * its latency counts, so that who receives it knows how long it was under way on this machine.  Made
  * bodies are windows on one long text that begin at a different line for each of 64 consecutive messages, and every
  * line says its number, so that a piece of one message inside another does not go unseen; some lines begin with a dot.
  * Bodies from files are what the files hold, with CRLF for each lone LF and at the end; a lone CR stays.
@@ -16,9 +17,11 @@
 #include "core/span.h"
 
 #define MESSAGE_ID_FIELD "X-Ringpost-Bench-Id: "
+#define MESSAGE_TIME_FIELD "X-Ringpost-Bench-Time: " /* nanoseconds of io_mono(), MESSAGE_TIME_DIGITS digits */
 
 enum {
 	MESSAGE_ID_MAX	   = 24,  /* "5d0c93aa-4294967295" */
+	MESSAGE_TIME_DIGITS = 20, /* any uint64_t */
 	MESSAGE_HEAD_MAX   = 768, /* the longest address twice, and the rest */
 	MESSAGE_TAIL_MAX   = 192,
 	MESSAGE_ADDRESS_MAX = 254, /* RFC 5321 section 4.5.3.1.3 less the angle brackets */
@@ -56,8 +59,8 @@ struct message {
 	char	    tail[MESSAGE_TAIL_MAX]; /* nor of this */
 };
 
-/* Message number seq of the source.  Must not be moved afterwards: id points into it. */
-void message_make(const struct message_source *source, uint32_t seq, struct message *out);
+/* Message number seq of the source, due at time_ns.  Must not be moved afterwards: id points into it. */
+void message_make(const struct message_source *source, uint32_t seq, uint64_t time_ns, struct message *out);
 
 /* Lone LF becomes CRLF, CRLF is put at the end when it lacks; a fresh block, NULL without memory. */
 char *message_normalise(struct span text, size_t *len);

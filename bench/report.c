@@ -15,6 +15,12 @@ const char *const bench_stage_words[STAGE_COUNT + 1] = {
 #undef X
 };
 
+static const char *const latency_names[REPORT_LATENCY_COUNT] = {
+#define X(id, name, what) name,
+	REPORT_LATENCIES(X)
+#undef X
+};
+
 static const char *const count_names[REPORT_COUNT] = {
 #define X(id, name, what) name,
 	REPORT_COUNTS(X)
@@ -49,18 +55,29 @@ report_merge(struct report *to, const struct report *from)
 	}
 	for (unsigned i = 0; i < REPORT_ERRNOS; i++)
 		to->errnos[i] += from->errnos[i];
-	histogram_merge(&to->transaction, &from->transaction);
-	histogram_merge(&to->commit, &from->commit);
+	for (unsigned i = 0; i < REPORT_LATENCY_COUNT; i++)
+		histogram_merge(&to->latency[i], &from->latency[i]);
+	timeline_merge(&to->timeline, &from->timeline);
 	if (from->first_ns && (!to->first_ns || from->first_ns < to->first_ns))
 		to->first_ns = from->first_ns;
 	to->last_ns = MAX_OF(to->last_ns, from->last_ns);
-	to->sending |= from->sending;
+	to->latencies |= from->latencies;
+	to->cores += MAX_OF(from->cores, 1u);
+	to->busy = MAX_OF(to->busy, from->busy);
+	to->warm_up_s = MAX_OF(to->warm_up_s, from->warm_up_s);
 }
 
 double
 report_seconds(const struct report *r)
 {
 	return r->last_ns > r->first_ns ? (double)(r->last_ns - r->first_ns) / 1e9 : 0;
+}
+
+bool
+report_saturated(const struct report *r)
+{
+	return r->busy > REPORT_BUSY_MAX ||
+	       histogram_percentile(&r->latency[REPORT_LATE], 99) > REPORT_LATE_MAX_NS;
 }
 
 struct quantile {
@@ -75,12 +92,25 @@ static const struct quantile quantiles[] = {
 static void
 latency_print(FILE *to, const char *name, const struct histogram *h, bool json)
 {
-	(void)fprintf(to, json ? ", \"%s\": {\"mean\": %.1f" : "%-20s mean %.0f", name,
+	const char *between = "";
+
+	(void)fprintf(to, json ? ", \"%s_us\": {\"mean\": %.1f" : "%-12s us      mean %.0f", name,
 		      histogram_mean(h) / 1e3);
 	for (size_t i = 0; i < COUNT_OF(quantiles); i++)
 		(void)fprintf(to, json ? ", \"%s\": %.1f" : "  %s %.0f", quantiles[i].name,
 			      (double)histogram_percentile(h, quantiles[i].percent) / 1e3);
-	(void)fprintf(to, json ? "}" : "\n");
+	if (!json) {
+		(void)fputc('\n', to);
+		return;
+	}
+	(void)fprintf(to, ", \"buckets\": [");
+	for (unsigned i = 0; i < HISTOGRAM_SLOTS; i++) {
+		if (!h->slots[i])
+			continue;
+		(void)fprintf(to, "%s[%.3f, %" PRIu64 "]", between, (double)histogram_slot_top(i) / 1e3, h->slots[i]);
+		between = ", ";
+	}
+	(void)fprintf(to, "]}");
 }
 
 static void
@@ -146,10 +176,17 @@ report_print(FILE *to, const struct report *r, const struct crew_usage *used,
 			      "seconds", seconds, "rate", rate, "own cpu", used->user_s, used->system_s, cpu_each);
 	if (watched)
 		watched_print(to, watched, messages, json);
-	if (r->sending) {
-		latency_print(to, json ? "transaction_us" : "transaction us", &r->transaction, json);
-		latency_print(to, json ? "commit_us" : "commit us", &r->commit, json);
+	for (unsigned i = 0; i < REPORT_LATENCY_COUNT; i++) {
+		if (r->latencies >> i & 1)
+			latency_print(to, latency_names[i], &r->latency[i], json);
 	}
 	troubles_print(to, r, json);
+	if (json) {
+		(void)fprintf(to, ", \"warm_up_s\": %.3f, \"cores\": %u, \"busy\": %.3f, \"saturated\": %s, "
+			      "\"started_ns\": %" PRIu64 ", \"timeline\": ",
+			      r->warm_up_s, r->cores, r->busy, report_saturated(r) ? "true" : "false",
+			      r->timeline.start_ns);
+		timeline_print(to, &r->timeline);
+	}
 	(void)fprintf(to, json ? "}\n" : "");
 }

@@ -212,7 +212,9 @@ send_open(struct crew_member *m, const char **why)
 	core->shared = shared;
 	core->share = o->messages ? o->messages / o->cores + (m->index < o->messages % o->cores) :
 				    UINT32_MAX / o->cores;
-	core->report.sending = true;
+	core->report.latencies = REPORT_KNOWN(LATENCY) | REPORT_KNOWN(TRANSACTION) | REPORT_KNOWN(COMMIT) |
+				 REPORT_KNOWN(CONNECT);
+	timeline_begin(&core->report.timeline, shared->start_ns);
 	list_init(&core->sessions);
 	list_init(&core->waiting);
 	wheel_timer_init(&core->pace, pace_run);
@@ -239,7 +241,10 @@ send_close(struct crew_member *m)
 {
 	struct send_core *core = m->work;
 
+	timeline_end(&core->report.timeline, reactor_now(&m->reactor));
+	core->report.busy = m->busy;
 	report_merge(&report_all, &core->report);
+	timeline_free(&core->report.timeline);
 	free(core);
 }
 
@@ -332,6 +337,8 @@ send_run(const struct bench_command *command, const char *const *words)
 		return 1;
 	}
 	/* Two runs differ in their start; that is all an id asks. */
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	shared.start_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	(void)strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S +0000", gmtime(&now.tv_sec));
 	params.run = (uint32_t)now.tv_sec * 1000003u ^ (uint32_t)now.tv_nsec;

@@ -39,6 +39,7 @@ struct send_options {
 struct send_shared {
 	const struct send_options *options;
 	struct message_source	  *source;
+	uint64_t		   start_ns;	/* of the run, for all cores */
 	struct span		   rcpt_lines;	/* "RCPT TO:<...>\r\n" of each mailbox of the pool */
 	const uint32_t		  *rcpt_at;	/* offset of each, and of the end */
 };

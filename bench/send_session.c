@@ -56,11 +56,13 @@ struct send_session {
 	struct list_node     waiting; /* in core->waiting */
 	struct stream	     stream;
 	struct io_connect_op connect;
+	uint64_t	     dialled_ns;
 	struct wheel_timer   timer; /* an answer is due, or the pause before the next connection is over */
 	enum send_state	     state;
 	unsigned	     index;
 	int		     fd; /* while CONNECTING */
 	bool		     streaming; /* the stream is open */
+	bool		     greeted;	/* 220 came: counted among the open ones */
 	bool		     again;	/* connect anew after closing, at once */
 	bool		     pipelining, bdat, overlap;
 	struct wire_offers   offers;
@@ -266,8 +268,10 @@ transaction_end(struct send_session *s, struct transaction *t, enum ledger_kind 
 		report_add(report, REPORT_MESSAGES, 1);
 		report_add(report, REPORT_RECIPIENTS, t->rcpt_accepted);
 		report_add(report, REPORT_OCTETS, t->message.size);
-		histogram_add(&report->transaction, now - t->begun_ns);
-		histogram_add(&report->commit, now - t->sent_ns);
+		report_latency(report, REPORT_LATENCY, now - t->begun_ns);
+		report_latency(report, REPORT_TRANSACTION, now - t->begun_ns);
+		report_latency(report, REPORT_COMMIT, now - t->sent_ns);
+		timeline_message(&report->timeline, now, t->message.size, now - t->begun_ns);
 		break;
 	case LEDGER_REFUSED:
 		report_add(report, REPORT_REFUSED, 1);
@@ -278,6 +282,8 @@ transaction_end(struct send_session *s, struct transaction *t, enum ledger_kind 
 	default:
 		report_add(report, REPORT_UNKNOWN, 1);
 	}
+	if (kind != LEDGER_ACCEPTED)
+		timeline_error(&report->timeline, now);
 	ledger_write(s, t, kind, code, stage, text);
 }
 
@@ -290,7 +296,7 @@ transaction_begin(struct send_session *s, uint32_t seq)
 
 	INVARIANT(!t->open);
 	s->messages++;
-	message_make(s->core->shared->source, seq, &t->message);
+	message_make(s->core->shared->source, seq, now, &t->message);
 	t->open = true;
 	t->mailed = t->sent = false;
 	t->begun_ns = now;
@@ -460,6 +466,13 @@ session_next(struct send_session *s)
 }
 
 static void
+session_failed(struct send_session *s)
+{
+	report_add(&s->core->report, REPORT_SESSIONS_FAILED, 1);
+	timeline_error(&s->core->report.timeline, reactor_now(reactor_of_session(s)));
+}
+
+static void
 handle_banner(struct send_session *s, const struct wire_reply *r)
 {
 	char line[300];
@@ -467,12 +480,15 @@ handle_banner(struct send_session *s, const struct wire_reply *r)
 
 	if (r->code != 220) {
 		report_code(&s->core->report, STAGE_BANNER, r->code);
-		report_add(&s->core->report, REPORT_SESSIONS_FAILED, 1);
+		session_failed(s);
 		session_lost(s, 0);
 		return;
 	}
-	report_add(&s->core->report, REPORT_SESSIONS, 1);
 	s->core->greeted_ns = reactor_now(reactor_of_session(s));
+	report_add(&s->core->report, REPORT_SESSIONS, 1);
+	report_latency(&s->core->report, REPORT_CONNECT, s->core->greeted_ns - s->dialled_ns);
+	timeline_sessions(&s->core->report.timeline, s->core->greeted_ns, 1);
+	s->greeted = true;
 	n = snprintf(line, sizeof(line), "EHLO %.255s\r\n", options_of(s)->helo);
 	put_command(s, span_make(line, (size_t)n), STAGE_EHLO, NULL);
 }
@@ -484,7 +500,7 @@ handle_ehlo(struct send_session *s, const struct wire_reply *r, struct span whol
 
 	if (r->code / 100 != 2) {
 		report_code(&s->core->report, STAGE_EHLO, r->code);
-		report_add(&s->core->report, REPORT_SESSIONS_FAILED, 1);
+		session_failed(s);
 		session_lost(s, 0);
 		return;
 	}
@@ -606,6 +622,9 @@ session_closed(struct stream *stream)
 	struct send_core *core = s->core;
 
 	s->streaming = false;
+	if (s->greeted)
+		timeline_sessions(&core->report.timeline, reactor_now(reactor_of_session(s)), -1);
+	s->greeted = false;
 	if (!core->done && s->again) {
 		session_connect(s);
 	} else if (!core->done && retry_wanted(s)) {
@@ -629,7 +648,7 @@ session_lost(struct send_session *s, int result)
 		return;
 	if (s->state == SEND_CONNECTING || s->state == SEND_GREETING) {
 		if (stage != STAGE_EHLO && result != 0)
-			report_add(report, REPORT_SESSIONS_FAILED, 1);
+			session_failed(s);
 	} else if (!quit) {
 		report_add(report, REPORT_SESSIONS_LOST, 1);
 		report_errno(report, result);
@@ -687,6 +706,7 @@ session_connect(struct send_session *s)
 	s->again = false;
 	s->messages = 0;
 	s->expected_at = s->expected_count = 0;
+	s->dialled_ns = reactor_now(reactor_of_session(s));
 	s->fd = dial(reactor_of_session(s)->io, &s->connect, &o->to, (unsigned)o->sources, s->index);
 	if (s->fd < 0) {
 		report_errno(&s->core->report, s->fd);

@@ -39,11 +39,11 @@ START_TEST(made_messages_are_sound)
 {
 	struct message_source *source = made(sizes[_i]);
 	struct message m;
-	char *text, *stuffed, *again;
+	char *text, *stuffed, *again, time[64];
 	size_t len, stuffed_len, again_len, least = 0;
 
 	for (uint32_t seq = 0; seq < 300; seq += 7) {
-		message_make(source, seq, &m);
+		message_make(source, seq, seq * UINT64_C(1000000000000), &m);
 		text = whole(&m, false, &len);
 		stuffed = whole(&m, true, &stuffed_len);
 		ck_assert_uint_eq(m.size, len);
@@ -56,6 +56,9 @@ START_TEST(made_messages_are_sound)
 		ck_assert_uint_eq(m.crc, checksum_add_by_table(0, span_make(text, len)));
 		ck_assert(memcmp(text + len - 2, "\r\n", 2) == 0);
 		ck_assert(strncmp(text, MESSAGE_ID_FIELD "5d0c93aa-", 29) == 0);
+		(void)snprintf(time, sizeof(time), "\r\n" MESSAGE_TIME_FIELD "%020llu\r\n",
+			       (unsigned long long)seq * 1000000000000);
+		ck_assert(strncmp(m.id.data + m.id.len, time, strlen(time)) == 0);
 		for (size_t i = 0, line = 0; i < len; i++) {
 			/* Asserting each octet would take minutes. */
 			if (text[i] == '\n' && (!i || text[i - 1] != '\r'))
@@ -82,8 +85,8 @@ START_TEST(neighbours_differ_throughout)
 	struct message_source *source = made(4096);
 	struct message a, b;
 
-	message_make(source, 1, &a);
-	message_make(source, 2, &b);
+	message_make(source, 1, 1, &a);
+	message_make(source, 2, UINT64_MAX, &b);
 	ck_assert(a.body.data != b.body.data);
 	ck_assert_uint_eq(a.body.len, b.body.len);
 	for (size_t at = 0; at + 80 <= a.body.len; at += 80)
