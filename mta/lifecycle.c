@@ -38,6 +38,7 @@ queue_params_of(const struct mta_core *core, const struct settings *s)
 		.segment_octets = s->spool_segment_octets,
 		.spool_octets_max = s->spool_size_max_octets / cores,
 		.space_free_min = s->spool_space_free_min_octets,
+		.direct_writes = s->spool_direct_writes,
 		.inline_octets_max = s->spool_inline_max_octets,
 		.cache_octets_max = s->spool_cache_max_octets / cores,
 	};

@@ -55,6 +55,8 @@ X("spool.space_free_min", spool_space_free_min_octets, SIZE, "256 MiB", 0, 10485
   "Free space that must stay on its file system; below it new mail gets 452 4.3.1.")                              \
 X("spool.segment_size", spool_segment_octets, SIZE, "64 MiB", 4 SETTINGS_MIB, 1 SETTINGS_GIB, RELOAD,             \
   "Size of a new segment file.")                                                                                  \
+X("spool.direct_writes", spool_direct_writes, BOOL, "yes", 0, 1, RELOAD,                                         \
+  "Write around the page cache (O_DIRECT) where the file system can; no: always through it.")                     \
 X("spool.inline_max", spool_inline_max_octets, SIZE, "256 KiB", 4 SETTINGS_KIB, 4 SETTINGS_MIB, RELOAD,           \
   "A larger message goes to disk in pieces while it comes in.")                                                   \
 X("spool.cache_max", spool_cache_max_octets, SIZE, "128 MiB", 0, 1024 SETTINGS_GIB, RELOAD,                       \

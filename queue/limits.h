@@ -9,7 +9,7 @@ enum {
 	QUEUE_RECIPIENTS_MAX = 10000, /* of a message; settings allow no transaction more */
 	QUEUE_PIECE_OCTETS = 256 * 1024, /* of a large text, written while it comes */
 	QUEUE_PIECES_IN_FLIGHT = 2,   /* of one intake; then append() says -EAGAIN */
-	QUEUE_BATCH_OCTETS = 4 << 20, /* a batch that is larger takes no more; the next one gathers */
+	QUEUE_BATCH_OCTETS = 1 << 20, /* a batch that is larger takes no more; the next one gathers */
 	QUEUE_BATCH_PARTS = 1000,     /* iovecs of a batch: the kernel takes 1024 */
 	QUEUE_RESERVE_PART = 8,	      /* of a segment: kept for results while no other is to be had; mail: 452 */
 	QUEUE_RESULT_DELAY_MS = 10,   /* a result waits so long for company */

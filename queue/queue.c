@@ -77,6 +77,7 @@ queue_configure(struct queue *q, const struct queue_params *params)
 	q->segments.segment_octets = params->segment_octets;
 	q->segments.octets_max = params->spool_octets_max;
 	q->segments.space_free_min = params->space_free_min;
+	q->segments.direct_writes = params->direct_writes;
 	segments_reconsider(&q->segments);
 	view_trim(q);
 }
@@ -116,7 +117,8 @@ queue_open(struct queue **out, struct reactor *r, const struct queue_params *par
 	list_init(&q->cached);
 	commit_init(q);
 	wheel_timer_init(&q->space, look_at_space);
-	if (queue_index_init(&q->index) < 0)
+	q->staging = aligned_alloc(RECORD_BLOCK, QUEUE_BATCH_OCTETS);
+	if (q->staging == NULL || queue_index_init(&q->index) < 0)
 		goto no_index;
 	result = open_directory(q, why);
 	if (result < 0)
@@ -146,6 +148,7 @@ no_directory:
 		io_close(r->io, q->directory);
 	queue_index_fini(&q->index);
 no_index:
+	free(q->staging);
 	free(q);
 	return result;
 }
@@ -215,6 +218,7 @@ queue_free(struct queue *q)
 	io_close(q->reactor->io, q->lock);
 	io_close(q->reactor->io, q->directory);
 	queue_index_fini(&q->index);
+	free(q->staging);
 	free(q);
 }
 

@@ -102,6 +102,7 @@ struct queue_params {
 	uint64_t segment_octets;   /* of a new segment file */
 	uint64_t spool_octets_max; /* of this shard: its part of the setting */
 	uint64_t space_free_min;   /* floor of free octets on the file system */
+	bool	 direct_writes;	   /* around the page cache, where the file system can do that */
 	uint64_t inline_octets_max; /* larger bodies stream to disk as they come */
 	uint64_t cache_octets_max; /* loaded views kept for the first attempt */
 };

@@ -73,6 +73,8 @@ struct queue {
 	uint64_t		    flying_octets, flown_octets; /* of the batch: in all, and written */
 	struct iovec		   *left; /* of iov: not written yet, left_count of them */
 	unsigned		    left_count;
+	char			   *staging; /* QUEUE_BATCH_OCTETS for a direct write, in whole blocks */
+	struct iovec		    staged;
 	unsigned		    reading; /* loads and last words under way */
 	unsigned		    telling; /* loops over items that are being told, one inside another */
 	int			    refusing; /* 0, or what intake gets */

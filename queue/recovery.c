@@ -380,7 +380,7 @@ open_segment(struct recovery *v)
 	list_node_init(&seg->node);
 	seg->number = v->numbers[v->at];
 	seg->void_from = UINT64_MAX;
-	seg->fd = -1;
+	seg->fd = seg->direct = -1;
 	segment_name(seg);
 	io_open(v->q->reactor->io, &v->op, v->q->directory, seg->name, O_RDWR, 0);
 }

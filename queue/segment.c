@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A segment is prepared in steps, one operation each (docs/queue-format.md, I1): create, allocate, first block, rename,
- * sync of the directory.  One is kept ready ahead, so that a commit waits for this only when the disk is slower at it than the
+ * A segment is prepared in steps, one operation each (docs/queue-format.md, I1): create, open for direct writes, allocate,
+ * first block, rename, sync of the directory.  One is kept ready ahead, so that a commit waits for this only when the disk is slower at it than the
  * mail at filling 64 MiB.  A step that fails gives the file up, and all begins anew after a pause, which
  * doubles until a batch has been written: a disk that lets files be made and refuses to fill them is not asked all the time.
  *
@@ -15,7 +15,7 @@
 
 #include "core/crc32c.h"
 
-enum step { IDLE, CREATING, ALLOCATING, WRITING, RENAMING, SYNCING, READY };
+enum step { IDLE, CREATING, OPENING, ALLOCATING, WRITING, RENAMING, SYNCING, READY };
 
 static const char new_name[] = "new.seg";
 
@@ -30,8 +30,17 @@ segment_name(struct queue_segment *seg)
 }
 
 static void
+close_direct(struct segments *s, struct queue_segment *seg)
+{
+	if (seg->direct >= 0)
+		io_close(s->reactor->io, seg->direct);
+	seg->direct = -1;
+}
+
+static void
 segment_free(struct segments *s, struct queue_segment *seg)
 {
+	close_direct(s, seg);
 	if (seg->fd >= 0)
 		io_close(s->reactor->io, seg->fd);
 	free(seg->settled_by);
@@ -111,7 +120,11 @@ give_up(struct segments *s, int error)
 static void
 write_rest(struct segments *s)
 {
-	io_write(s->reactor->io, &s->op, s->coming->fd, &s->iov, 1, RECORD_BLOCK - s->iov.iov_len, IO_WRITE_DURABLE);
+	const struct queue_segment *seg = s->coming;
+	uint64_t		    at = RECORD_BLOCK - s->iov.iov_len;
+
+	io_write(s->reactor->io, &s->op, at == 0 && seg->direct >= 0 ? seg->direct : seg->fd, &s->iov, 1, at,
+		 IO_WRITE_DURABLE);
 }
 
 static void
@@ -148,6 +161,15 @@ step_done(struct io_op *op, const struct io_event *event)
 	struct queue_segment *seg = s->coming;
 	int		      result = event->result;
 
+	if (s->step == OPENING) { /* which may be refused: then it is written like any file */
+		seg->direct = result < 0 ? -1 : result;
+		result = 0;
+	}
+	if (s->step == WRITING && result == -EINVAL && seg->direct >= 0) { /* a device with larger blocks than ours */
+		close_direct(s, seg);
+		write_rest(s);
+		return;
+	}
 	if (s->step == WRITING && result == 0)
 		result = -EIO;
 	if (result < 0 || s->closing) {
@@ -159,6 +181,13 @@ step_done(struct io_op *op, const struct io_event *event)
 	switch ((enum step)s->step) {
 	case CREATING:
 		seg->fd = result;
+		if (s->direct_writes) {
+			s->step = OPENING;
+			io_open(s->reactor->io, &s->op, s->directory, new_name, O_WRONLY | O_DIRECT, 0);
+			return;
+		}
+		/* fall through */
+	case OPENING:
 		s->step = ALLOCATING;
 		io_allocate(s->reactor->io, &s->op, seg->fd, seg->octets);
 		return;
@@ -230,7 +259,7 @@ begin(struct segments *s)
 		return;
 	}
 	list_node_init(&seg->node);
-	seg->fd = -1;
+	seg->fd = seg->direct = -1;
 	seg->void_from = UINT64_MAX;
 	seg->octets = octets;
 	if (error) {
@@ -360,6 +389,7 @@ void
 segments_seal(struct segments *s, struct queue_segment *seg)
 {
 	seg->sealed = true;
+	close_direct(s, seg);
 	segments_maybe_remove(s, seg);
 }
 

@@ -29,7 +29,8 @@ struct queue_segment {
 	unsigned	 settled_by_count, settled_by_cap;
 	unsigned	 settles; /* times that older ones name this one */
 	uint32_t	 live;	/* living messages and intakes with a record here */
-	int		 fd;
+	int		 fd;	 /* reads, and writes where there is no other */
+	int		 direct; /* writes around the page cache, until it is sealed; -1: not possible here */
 	bool		 sealed, damaged, removing;
 	bool		 unreadable; /* nothing of it was understood at the start */
 	bool		 speaks_of_unknown; /* has results about messages nobody knows */
@@ -56,6 +57,7 @@ struct segments {
 	int		 directory;
 	uint16_t	 shard;
 	uint64_t	 segment_octets, octets_max, space_free_min; /* settings; may change */
+	bool		 direct_writes; /* the same; of segments to come */
 	struct list	 all;
 	struct list	 slots[SEGMENT_SLOTS]; /* the same, by number */
 	uint64_t	 octets; /* of all */

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "queue/record.h"
+
 struct faults faults;
 
 static bool
@@ -139,6 +141,9 @@ __wrap_io_write(struct io *io, struct io_op *op, int fd, const struct iovec *iov
 		return;
 	case FAULT_SHORT:
 		half = (struct iovec){ iov[0].iov_base, iov[0].iov_len / 2 };
+		if (!rig.in_memory && half.iov_len % RECORD_BLOCK) /* a disk takes whole blocks when written directly */
+			half.iov_len = MAX_OF(half.iov_len & ~(size_t)(RECORD_BLOCK - 1), (size_t)RECORD_BLOCK);
+		half.iov_len = MIN_OF(half.iov_len, iov[0].iov_len);
 		__real_io_write(io, op, fd, &half, 1, offset, flags);
 		return;
 	case FAULT_ERROR:

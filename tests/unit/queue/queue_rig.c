@@ -95,7 +95,7 @@ rig_open(void)
 	struct reactor_params p = { .core_count = 1, .memory_max = 256 << 20, .log_level = LOG_LEVEL_WARN };
 	const char	     *why = "", *place = access("/dev/shm", W_OK) == 0 ? "/dev/shm/" : "";
 
-	rig = (struct rig){ .log = open("/dev/null", O_WRONLY | O_CLOEXEC) };
+	rig = (struct rig){ .log = open("/dev/null", O_WRONLY | O_CLOEXEC), .in_memory = *place };
 	if (getenv("RINGPOST_TEST_LOG"))
 		rig.log = STDERR_FILENO;
 	p.log_fd = rig.log;
@@ -108,6 +108,7 @@ rig_open(void)
 		.spool = io_directory_open(rig.path, 0700),
 		.segment_octets = 64 << 10,
 		.spool_octets_max = 64 << 20,
+		.direct_writes = getenv("RINGPOST_TEST_BUFFERED") == NULL,
 		.inline_octets_max = 8 << 10,
 	};
 	ck_assert_int_ge(rig.params.spool, 0);

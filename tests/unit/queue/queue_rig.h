@@ -22,6 +22,7 @@ struct rig {
 	struct queue_params   params; /* for the next rig_start() */
 	char		      path[64], shard[80];
 	int		      log;    /* descriptor the log goes to */
+	bool		      in_memory; /* where the spool lies */
 	bool		      recovered, closed;
 	struct queue_recovery what;
 	unsigned	      due;    /* times somebody was said to be due */
