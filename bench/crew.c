@@ -37,11 +37,11 @@ member_failed(struct crew_member *m, int result, const char *why)
 }
 
 static uint64_t
-thread_cpu_ns(void)
+clock_ns(clockid_t which)
 {
 	struct timespec t;
 
-	if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t) < 0)
+	if (clock_gettime(which, &t) < 0)
 		return 0;
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
@@ -50,7 +50,7 @@ void
 crew_busy_begin(struct crew_member *m)
 {
 	m->busy_from_ns = io_mono_now(m->reactor.io);
-	m->busy_cpu_ns = thread_cpu_ns();
+	m->busy_cpu_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
 static void
@@ -58,7 +58,7 @@ busy_end(struct crew_member *m)
 {
 	uint64_t passed = io_mono_now(m->reactor.io) - m->busy_from_ns;
 
-	m->busy = passed ? MIN_OF((double)(thread_cpu_ns() - m->busy_cpu_ns) / (double)passed, 1.0) : 0;
+	m->busy = passed ? MIN_OF((double)(clock_ns(CLOCK_THREAD_CPUTIME_ID) - m->busy_cpu_ns) / (double)passed, 1.0) : 0;
 }
 
 static void *
@@ -129,7 +129,7 @@ crew_run(const struct crew_plan *plan, unsigned count, void *arg)
 	pthread_t signals;
 	unsigned started = 0;
 
-	crew = (struct crew){ .plan = plan, .arg = arg, .count = count };
+	crew = (struct crew){ .plan = plan, .arg = arg, .count = count, .start_ns = clock_ns(CLOCK_MONOTONIC) };
 	(void)pthread_mutex_init(&crew.closing, NULL);
 	crew.members = calloc(count, sizeof(*crew.members));
 	crew.net = io_net_new(count);

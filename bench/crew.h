@@ -43,6 +43,7 @@ struct crew {
 	const struct crew_plan *plan;
 	void		       *arg; /* what the members share */
 	unsigned		count;
+	uint64_t		start_ns; /* monotonic: when the run began, for all members the same */
 	struct crew_member     *members;
 	struct io_net	       *net;
 	_Atomic(bool)		stop, failed;

@@ -238,6 +238,8 @@ sink_open(struct crew_member *m, const char **why)
 	core->member = m;
 	core->options = o;
 	core->store = store_directory;
+	core->report.latencies = REPORT_KNOWN(END_TO_END);
+	timeline_begin(&core->report.timeline, m->crew->start_ns);
 	core->chance = (o->seed + m->index) * 0x9e3779b97f4a7c15;
 	core->greeting = SPAN_LITERAL("220 sink.example.org ESMTP ringpost-bench\r\n");
 	core->offers = span_of(offers_text);
@@ -276,7 +278,10 @@ sink_close(struct crew_member *m)
 
 	for (size_t i = 0; i < core->listener_count; i++)
 		io_close(m->reactor.io, core->listeners[i].fd);
+	timeline_end(&core->report.timeline, reactor_now(&m->reactor));
+	core->report.busy = m->busy;
 	report_merge(&report_all, &core->report);
+	timeline_free(&core->report.timeline);
 	free(core);
 }
 

@@ -42,7 +42,7 @@ struct sink_session {
 	/* the transaction */
 	struct ledger_text   from, recipients; /* escaped, as in the ledger */
 	unsigned	     recipient_count;
-	uint64_t	     chunk_left;
+	uint64_t	     chunk_left, ended_ns; /* ended_ns: when the text was whole */
 	struct text_account  account;
 	struct ledger_text   kept; /* text, for --store and for reports */
 	struct wire_text     decoder;
@@ -115,6 +115,7 @@ free_perhaps(struct sink_session *s)
 
 	if (!s->gone || !io_op_idle(&s->file_op))
 		return;
+	timeline_sessions(&core->report.timeline, reactor_now(reactor_of_session(s)), -1);
 	list_remove(&s->node);
 	transaction_reset(s);
 	free(s->from.data);
@@ -283,12 +284,19 @@ static void
 message_answer(struct sink_session *s)
 {
 	struct report *report = &s->core->report;
+	uint64_t now = reactor_now(reactor_of_session(s)), due = s->account.time_ns, latency = 0;
 
+	/* A time yet to come is of another machine's clock. */
+	if (due && due <= s->ended_ns) {
+		latency = s->ended_ns - due;
+		report_latency(report, REPORT_END_TO_END, latency);
+	}
+	timeline_message(&report->timeline, now, s->account.size, latency);
 	s->messages++;
 	report_add(report, REPORT_MESSAGES, 1);
 	report_add(report, REPORT_RECIPIENTS, s->recipient_count);
 	report_add(report, REPORT_OCTETS, s->account.size);
-	report->last_ns = reactor_now(reactor_of_session(s));
+	report->last_ns = now;
 	transaction_reset(s);
 	s->after = SINK_STATE_COMMAND;
 	if (s->state == SINK_STATE_BUSY)
@@ -316,6 +324,7 @@ message_refuse(struct sink_session *s, unsigned code)
 		ledger_file_push(&s->core->ledger, NULL);
 	}
 	report_add(&s->core->report, REPORT_REFUSED, 1);
+	timeline_error(&s->core->report.timeline, reactor_now(reactor_of_session(s)));
 	report_code(&s->core->report, STAGE_DOT, code);
 	transaction_reset(s);
 	s->after = SINK_STATE_COMMAND;
@@ -412,6 +421,7 @@ static void
 message_end(struct sink_session *s)
 {
 	text_end(&s->account);
+	s->ended_ns = reactor_now(reactor_of_session(s));
 	s->state = SINK_STATE_COMMAND;
 	if (s->too_large) {
 		message_refuse(s, 552);
@@ -747,6 +757,7 @@ sink_session_start(struct sink_core *core, int fd)
 	io_op_init(&s->file_op, file_opened);
 	stream_open(&s->stream, reactor_of_session(s), fd, &session_handlers);
 	report_add(&core->report, REPORT_SESSIONS, 1);
+	timeline_sessions(&core->report.timeline, reactor_now(reactor_of_session(s)), 1);
 	answer(s, SINK_BANNER, SINK_STATE_COMMAND, core->greeting);
 }
 

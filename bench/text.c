@@ -8,6 +8,7 @@
 #include "bench/checksum.h"
 
 static const struct span id_field = { MESSAGE_ID_FIELD, sizeof(MESSAGE_ID_FIELD) - 1 };
+static const struct span time_field = { MESSAGE_TIME_FIELD, sizeof(MESSAGE_TIME_FIELD) - 1 };
 
 enum scan { SCAN_FOUND, SCAN_NONE, SCAN_MORE };
 
@@ -42,19 +43,52 @@ count(struct text_account *a, struct span bytes)
 	a->crc = checksum_add(a->crc, bytes);
 }
 
+/* The line at the front of text without its end. */
+static struct span
+line_first(struct span text)
+{
+	text = span_first(text, span_find(text, '\n'));
+	return span_first(text, span_find(text, '\r'));
+}
+
+/* The time in a line; 0 when it is another line, or no number of ours. */
+static uint64_t
+time_parse(struct span line)
+{
+	uint64_t n = 0;
+
+	if (line.len != time_field.len + MESSAGE_TIME_DIGITS || !span_starts_nocase(line, time_field))
+		return 0;
+	for (size_t i = time_field.len; i < line.len; i++) {
+		if (line.data[i] < '0' || line.data[i] > '9' || __builtin_mul_overflow(n, 10, &n) ||
+		    __builtin_add_overflow(n, (uint64_t)(line.data[i] - '0'), &n))
+			return 0;
+	}
+	return n;
+}
+
+/* The id field begins at `at`: is the line behind it whole too? */
+static bool
+next_line_whole(struct span text, size_t at)
+{
+	struct span rest = span_from(text, at);
+
+	rest = span_from(rest, span_find(rest, '\n') + 1);
+	return span_find(rest, '\n') < rest.len;
+}
+
 static void
 decide(struct text_account *a, enum scan how, struct span text, size_t at)
 {
 	a->decided = true;
 	if (how == SCAN_FOUND) {
-		struct span value = span_from(text, at + id_field.len);
+		struct span line = span_from(text, at), value = line_first(span_from(line, id_field.len));
 
-		value = span_first(value, span_find(value, '\n'));
-		value = span_first(value, span_find(value, '\r'));
 		/* Longer than any of ours: somebody else's, and the text then counts under no name. */
 		if (value.len && value.len <= MESSAGE_ID_MAX) {
 			memcpy(a->id, value.data, value.len);
 			a->id_len = (unsigned)value.len;
+			a->time_ns = time_parse(line_first(span_from(line, span_find(line, '\n') + 1)));
 			text = span_from(text, at);
 		}
 	}
@@ -76,7 +110,7 @@ text_feed(struct text_account *a, struct span bytes)
 		bytes = span_make(a->undecided.data, a->undecided.len);
 	}
 	how = header_scan(bytes, &at);
-	if (how == SCAN_MORE && bytes.len < TEXT_HEADER_MAX) {
+	if ((how == SCAN_MORE || (how == SCAN_FOUND && !next_line_whole(bytes, at))) && bytes.len < TEXT_HEADER_MAX) {
 		if (!a->undecided.len)
 			ledger_put(&a->undecided, bytes);
 		a->scanned = at;
@@ -89,8 +123,11 @@ text_feed(struct text_account *a, struct span bytes)
 void
 text_end(struct text_account *a)
 {
+	struct span text = span_make(a->undecided.data, a->undecided.len);
+	size_t at = a->scanned;
+
 	if (!a->decided)
-		decide(a, SCAN_NONE, span_make(a->undecided.data, a->undecided.len), 0);
+		decide(a, header_scan(text, &at), text, at);
 }
 
 void

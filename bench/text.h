@@ -4,7 +4,8 @@
  *
  * Trace fields that relays put in front are skipped: the account begins with the first line of the header
  * that is the id field (bench/ledger.h).  When the header has none the whole text counts.  Text comes in
- * pieces of any size; only an undecided header is copied, at most TEXT_HEADER_MAX of it.
+ * pieces of any size; only an undecided header is copied, at most TEXT_HEADER_MAX of it.  The time that the
+ * sender put behind the id (bench/message.h) is read on the way.
  */
 #ifndef BENCH_TEXT_H
 #define BENCH_TEXT_H
@@ -20,13 +21,14 @@ struct text_account {
 	bool	 decided; /* id found, or there is none */
 	unsigned id_len;  /* 0: none */
 	char	 id[MESSAGE_ID_MAX];
+	uint64_t time_ns; /* from when its latency counts, on this machine's monotonic clock; 0: not said */
 	struct ledger_text undecided;
 	size_t	 scanned; /* of undecided: begin of the first line not looked at */
 };
 
 /* All zero bytes are a new account. */
 void text_feed(struct text_account *a, struct span bytes);
-/* No more text; then id, size and crc are final. */
+/* No more text; then id, time, size and crc are final. */
 void text_end(struct text_account *a);
 /* As new; gives memory back. */
 void text_reset(struct text_account *a);

@@ -46,6 +46,40 @@ START_TEST(accounts_are_kept)
 	}
 } END_TEST
 
+static const struct {
+	const char *label, *text;
+	uint64_t    want;
+} time_cases[] = {
+	{ "behind the id", ID_LINE "X-Ringpost-Bench-Time: 00000001234567890123\r\n\r\n", 1234567890123 },
+	{ "in lower case", ID_LINE "x-ringpost-bench-time: 00000001234567890123\r\n\r\n", 1234567890123 },
+	{ "the largest", ID_LINE "X-Ringpost-Bench-Time: 18446744073709551615\r\n", UINT64_MAX },
+	{ "beyond the largest", ID_LINE "X-Ringpost-Bench-Time: 18446744073709551616\r\n", 0 },
+	{ "far beyond", ID_LINE "X-Ringpost-Bench-Time: 99999999999999999999\r\n", 0 },
+	{ "too short", ID_LINE "X-Ringpost-Bench-Time: 1234567890123\r\n\r\n", 0 },
+	{ "no digits", ID_LINE "X-Ringpost-Bench-Time: 0000000123456789012x\r\n\r\n", 0 },
+	{ "cut off", ID_LINE "X-Ringpost-Bench-Time: 0000", 0 },
+	{ "nothing behind the id", ID_LINE, 0 },
+	{ "another field between", ID_LINE "A: b\r\nX-Ringpost-Bench-Time: 00000001234567890123\r\n", 0 },
+	{ "without an id", "X-Ringpost-Bench-Time: 00000001234567890123\r\n\r\n", 0 },
+	{ "in the body", ID_LINE "\r\nX-Ringpost-Bench-Time: 00000001234567890123\r\n", 0 },
+};
+
+START_TEST(times_are_read)
+{
+	struct span text = span_of(time_cases[_i].text);
+
+	for (size_t step = 1; step <= text.len; step++) {
+		struct text_account a = { 0 };
+
+		for (size_t at = 0; at < text.len; at += step)
+			text_feed(&a, span_first(span_from(text, at), step));
+		text_end(&a);
+		ck_assert_msg(a.time_ns == time_cases[_i].want, "%s, step %zu: %llu", time_cases[_i].label, step,
+			      (unsigned long long)a.time_ns);
+		text_reset(&a);
+	}
+} END_TEST
+
 START_TEST(endless_header_is_given_up)
 {
 	struct text_account a = { 0 };
@@ -101,6 +135,7 @@ main(void)
 	TCase *tc = case_new("text");
 
 	tcase_add_loop_test(tc, accounts_are_kept, 0, COUNT_OF(cases));
+	tcase_add_loop_test(tc, times_are_read, 0, COUNT_OF(time_cases));
 	tcase_add_test(tc, endless_header_is_given_up);
 	tcase_add_loop_test(tc, reports_parse, 0, COUNT_OF(report_cases));
 	return run_case("bench/text", tc);
