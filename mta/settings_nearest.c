@@ -2,39 +2,13 @@
 /*
  * The key that was meant.  A key goes wrong in two ways: letters (relay_network), and place (errors_max at the top
  * level, connect_timeout below retry).  So each known path is compared twice, as a whole and by its last word, where the
- * wrong section costs one; the smallest distance wins if it is small for its length.  Distance counts
- * inserted, missing, wrong and swapped letters (Damerau and Levenshtein, optimal string alignment).
+ * wrong section costs one; the smallest distance (core/nearest.h) wins if it is small for its length.
  */
 #include "mta/settings_internal.h"
 
-/* Longer texts are cut: no known path is as long. */
-static unsigned
-distance(struct span a, struct span b)
-{
-	unsigned rows[3][SETTINGS_PATH_MAX + 1];
-	unsigned *before = rows[0], *last = rows[1], *now = rows[2];
+#include "core/nearest.h"
 
-	a = span_first(a, SETTINGS_PATH_MAX);
-	b = span_first(b, SETTINGS_PATH_MAX);
-	for (unsigned j = 0; j <= b.len; j++)
-		last[j] = j;
-	for (unsigned i = 1; i <= a.len; i++) {
-		unsigned *spare = before;
-
-		now[0] = i;
-		for (unsigned j = 1; j <= b.len; j++) {
-			unsigned other = a.data[i - 1] != b.data[j - 1];
-
-			now[j] = MIN_OF(MIN_OF(last[j], now[j - 1]) + 1, last[j - 1] + other);
-			if (i > 1 && j > 1 && a.data[i - 1] == b.data[j - 2] && a.data[i - 2] == b.data[j - 1])
-				now[j] = MIN_OF(now[j], before[j - 2] + 1);
-		}
-		before = last;
-		last = now;
-		now = spare;
-	}
-	return last[b.len];
-}
+_Static_assert((int)NEAREST_WORD_MAX >= (int)SETTINGS_PATH_MAX, "paths are compared whole");
 
 struct best {
 	unsigned    distance;
@@ -44,7 +18,7 @@ struct best {
 static void
 consider(struct best *best, unsigned d, size_t len, struct span path)
 {
-	if (d < best->distance && d <= (len + 2) / 3)
+	if (d < best->distance && nearest_is_near(d, len))
 		*best = (struct best){ d, path };
 }
 
@@ -64,14 +38,14 @@ settings_nearest(struct span path, char buffer[static SETTINGS_PATH_MAX])
 		struct span		   row_path = span_of(row->path), row_key = settings_row_key(row);
 		struct span		   row_section = settings_row_section(row);
 
-		consider(&best, distance(path, row_path), MIN_OF(path.len, row_path.len), row_path);
-		consider(&best, distance(key, row_key) + !span_equal(section, row_section),
+		consider(&best, nearest_distance(path, row_path), MIN_OF(path.len, row_path.len), row_path);
+		consider(&best, nearest_distance(key, row_key) + !span_equal(section, row_section),
 			 MIN_OF(key.len, row_key.len), row_path);
 		/* "spool.dir": a beginning is as good as a slip. */
 		if (key.len >= 3 && span_equal(section, row_section) && span_starts_nocase(row_key, key))
 			consider(&best, 1, key.len, row_path);
 		if (section.len == 0 && row_section.len)
-			consider(&best, distance(path, row_section), MIN_OF(path.len, row_section.len), row_section);
+			consider(&best, nearest_distance(path, row_section), MIN_OF(path.len, row_section.len), row_section);
 	}
 	if (best.path.len == 0 || best.path.len >= SETTINGS_PATH_MAX)
 		return NULL;

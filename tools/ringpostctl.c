@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/nearest.h"
 #include "mta/admin/limits.h"
 #include "mta/settings.h"
 
@@ -76,29 +77,6 @@ usage(FILE *to)
 
 /* --- what was meant --------------------------------------------------------------------------------------------- */
 
-/* Letters inserted, missing or wrong between two short words. */
-static unsigned
-distance(const char *a, const char *b)
-{
-	unsigned row[32], before, above;
-	size_t	 len = strlen(b);
-
-	if (strlen(a) >= COUNT_OF(row) || len >= COUNT_OF(row))
-		return UINT32_MAX;
-	for (unsigned j = 0; j <= len; j++)
-		row[j] = j;
-	for (unsigned i = 1; a[i - 1]; i++) {
-		before = row[0];
-		row[0] = i;
-		for (unsigned j = 1; j <= len; j++) {
-			above = row[j];
-			row[j] = MIN_OF(MIN_OF(row[j], row[j - 1]) + 1, before + (a[i - 1] != b[j - 1]));
-			before = above;
-		}
-	}
-	return row[len];
-}
-
 static enum ctl_status
 unknown_command(const char *word)
 {
@@ -107,7 +85,7 @@ unknown_command(const char *word)
 
 	for (size_t i = 0; i < COUNT_OF(commands); i++) {
 		const char *name = commands[i].second ? commands[i].second : commands[i].name;
-		unsigned    d = distance(word, name);
+		unsigned    d = nearest_distance(span_of(word), span_of(name));
 
 		if (d < least && d <= (strlen(name) + 1) / 3) {
 			least = d;
