@@ -179,6 +179,9 @@ int io_local(int fd, struct endpoint *out); /* 0 or a negative errno */
 int64_t io_peer_user(int fd);
 void	io_shutdown_write(struct io *io, int fd); /* half-close: the peer reads end of stream */
 
+/* Whoever closes it now ends the connection by a reset, and what is unsent is dropped. */
+void	io_reset_at_close(int fd);
+
 /* No operation may be in flight on fd.  Closing happens beside the loop; it has no result. */
 void io_close(struct io *io, int fd);
 

@@ -255,3 +255,11 @@ io_shutdown_write(struct io *io, int fd)
 	(void)io;
 	shutdown(fd, SHUT_WR);
 }
+
+void
+io_reset_at_close(int fd)
+{
+	const struct linger at_once = { .l_onoff = 1 };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+}

@@ -180,14 +180,13 @@ START_TEST(receive_reports_many_times_and_ends_once)
 
 START_TEST(a_peer_that_resets_ends_a_receive)
 {
-	int		    ends[2];
-	struct seen	   *r = rig_seen();
-	const struct linger now = { .l_onoff = 1 };
+	int	     ends[2];
+	struct seen *r = rig_seen();
 
 	rig_pair(ends);
 	io_recv(rig_io, &r->op, ends[1]);
 	rig_poll();
-	ck_assert_int_eq(setsockopt(ends[0], SOL_SOCKET, SO_LINGER, &now, sizeof(now)), 0);
+	io_reset_at_close(ends[0]);
 	io_close(rig_io, ends[0]);
 	ck_assert_int_eq(rig_end(r), -ECONNRESET);
 	ck_assert(!is_open(ends[0]));
