@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ringpost-bench: finds the command, reads its options, runs it.  docs/man/ringpost-bench.1 is the manual. */
 #include "bench/commands.h"
+#include "bench/laboratory.h"
 
 static const struct bench_command *const commands[] = {
 	&bench_send, &bench_sink, &bench_idle, &bench_ledger, &bench_floor,
@@ -13,6 +14,7 @@ usage(FILE *to)
 	for (size_t i = 0; i < COUNT_OF(commands); i++)
 		(void)fprintf(to, "  ringpost-bench %s %s\n        %s\n", commands[i]->name,
 			      commands[i]->synopsis, commands[i]->what);
+	laboratory_usage(to);
 	(void)fprintf(to, "\nringpost-bench COMMAND --help lists the options of a command.\n");
 }
 
@@ -32,10 +34,16 @@ main(int argc, char **argv)
 		usage(stdout);
 		return 0;
 	}
+	if (strcmp(argv[1], "--version") == 0) {
+		(void)printf("ringpost-bench " RINGPOST_VERSION "\n");
+		return 0;
+	}
 	for (size_t i = 0; i < COUNT_OF(commands); i++) {
 		if (strcmp(argv[1], commands[i]->name) == 0)
 			command = commands[i];
 	}
+	if (!command && laboratory_has(argv[1]))
+		return laboratory_run(argv);
 	if (!command) {
 		(void)fprintf(stderr, "ringpost-bench: no command \"%.60s\"; --help lists them\n", argv[1]);
 		return 2;
