@@ -185,6 +185,8 @@ class Target:
         return self._keep(self.peer.script, verb, self.peer.root, *words)
 
     def start(self):
+        if listens(self.port):  # by sharing the port a second one could start beside it unseen
+            raise TargetError(f"{self.peer.word}: start: somebody listens on port {self.port} already")
         said = self.peer.json("start", self._script("start", *self.words))
         self.settings, self.log = str(said.get("settings", "")), str(said.get("log", ""))
 

@@ -81,7 +81,7 @@ def sections_become_plans(rig):
 description: all of it
 target: {next_hop: sink, cores: 3, size_max: 2M}
 sink: {cores: 2, no-pipelining: yes, behaviour: "* refuse"}
-send: {sessions: 7, seconds: 2, size: 100K, pipelining: off, bdat: no}
+send: {sessions: 7, seconds: 2, size: 100K, pipelining: off, bdat: no, rate: 10 %}
 senders:
   noise: {background: true, sessions: 1}
 idle: {sessions: 5}
@@ -95,6 +95,7 @@ steps:
     send: {rate: 50 %}
   - label: quiet
     senders: {noise: none}
+    send: {rate: 5}
     idle: {sessions: 0}
     target: {cores: 1}
 events:
@@ -115,7 +116,7 @@ events:
     expect_equal((quiet.target.cores, half.target.cores, half.target.size_max), (1, 3, 2 << 20))
     expect_equal((what.warm_up_s, what.until, what.ledger), (0.5, "delivered", True))
     expect_equal(target.option_words(quiet.senders[0].options),
-                 ["--sessions", "7", "--seconds", "2", "--size", "102400", "--pipelining", "off"])
+                 ["--sessions", "7", "--seconds", "2", "--size", "102400", "--pipelining", "off", "--rate", "5"])
     expect_equal(target.option_words(half.sink), ["--cores", "2", "--no-pipelining", "--behaviour", "* refuse"])
 
 
