@@ -66,11 +66,19 @@ def target_facts(peer, about):
     return facts
 
 
-def peer_round(plans, peer, number, rounds, lab, settings):
-    """All steps of a round against one peer."""
+def time_left(passed, done, whole):
+    """Of runs, of which so many took so long; "" as long as nobody can tell."""
+    if not done:
+        return ""
+    left = passed / done * (whole - done)
+    return f", some {left / 60:.0f} min left" if left > 90 else f", some {left:.0f} s left"
+
+
+def peer_round(plans, peer, number, lab, settings, progress):
+    """All steps of a round against one peer.  progress: what is behind the names in the live line."""
     runs, maximum = [], None
     for plan in plans:
-        title = f"{plan.scenario.name} {plan.label} {peer.word}".replace("  ", " ") + f", round {number} of {rounds}"
+        title = " ".join(word for word in (plan.scenario.name, plan.label, peer.word) if word) + progress
         if plan.needs_maximum():
             if not maximum:
                 runs.append(result.Run(peer.word, number, plan.label, run.now(),
@@ -106,9 +114,11 @@ def campaign(what, peers, abouts, rounds, directory, command, keep=False):
             say(f"{peer.word}: {abouts[peer.word].name} {abouts[peer.word].version}".rstrip()
                 + f"; before 250: {abouts[peer.word].sync}")
         try:
-            for number in range(1, rounds + 1):
-                for peer in rotate(peers, number):
-                    runs += peer_round(what.plans(), peer, number, rounds, lab, settings)
+            began = time.monotonic()
+            turns = [(number, peer) for number in range(1, rounds + 1) for peer in rotate(peers, number)]
+            for done, (number, peer) in enumerate(turns):
+                left = time_left(time.monotonic() - began, done, len(turns))
+                runs += peer_round(what.plans(), peer, number, lab, settings, f", round {number} of {rounds}{left}")
         except KeyboardInterrupt:
             interrupted = ["interrupted: not all rounds are here"]
         after = machine.sync_yardstick(lab.directory)

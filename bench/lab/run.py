@@ -142,7 +142,16 @@ class Stage:
             self.event(waiting.pop(0))
 
     def tell(self, what):
-        self.live.say(f"{self.title}: {what}, {time.monotonic() - self.began:.0f} s")
+        """The live line: what goes on, how long, and what the meters last saw of the target."""
+        passed = time.monotonic() - self.began
+        planned = max((s.options.get("seconds", 0) for s in self.plan.senders if not s.background), default=0)
+        planned += self.scenario.warm_up_s if planned else 0
+        text = f"{self.title}: {what}, {passed:.0f} s" if passed > planned else \
+            f"{self.title}: {what}, {passed:.0f} of {planned:.0f} s"
+        if self.sampler.samples:
+            last = self.sampler.samples[-1]
+            text += f"; {last.target_cores:.2f} cores, {result.octets(last.target_rss_octets)}"
+        self.live.say(text)
 
     def senders_await(self):
         timed = sorted((e for e in self.plan.events if not isinstance(e.at, str)), key=lambda e: e.at)
@@ -199,7 +208,7 @@ class Stage:
             self.measured(run)
 
     def measured(self, run):
-        sampler = measure.Sampler(self.target.keeper.pid, self.target.account,
+        sampler = self.sampler = measure.Sampler(self.target.keeper.pid, self.target.account,
                                   self.target.queue if self.scenario.watch_queue else None)
         machine, cpu = measure.machine_now(), self.target.cpu_s()
         self.began = time.monotonic()

@@ -422,8 +422,9 @@ class Reader:
 
     def agree(self, node, scenario, lines):
         """What no single key can tell."""
-        plans = scenario.plans()
-        for plan in plans:
+        if scenario.warm_up_s % 1:
+            raise self.wrong(lines["warm_up"], "\"warm_up\" takes whole seconds")
+        for plan in scenario.plans():
             at = lines.get("steps" if plan.label else "send", lines.get("senders", node))
             where = f"step \"{plan.label}\"" if plan.label else "the scenario"
             if not plan.senders and not plan.idle:

@@ -95,6 +95,12 @@ def everybody_goes_first(rig):
     expect_equal(firsts, ["a", "b", "c"] * 2)
 
 
+def time_left_is_told(rig):
+    from lab import compare
+    expect_equal([compare.time_left(*of) for of in ((0, 0, 10), (30, 5, 10), (300, 5, 10))],
+                 ["", ", some 30 s left", ", some 5 min left"])
+
+
 def the_file_is_whole_or_not_there(rig):
     path = rig.path("r.json")
     result.write(path, {"format": 1})
@@ -109,4 +115,4 @@ def the_file_is_whole_or_not_there(rig):
 if __name__ == "__main__":
     sys.exit(ringpost.main(medians_and_ratios, failed_runs_do_not_count, steps_stay_apart, latencies_add_up,
                            timelines_add_up, silences_are_found, percentiles_of_lists, the_table_is_aligned,
-                           warnings_come_once, everybody_goes_first, the_file_is_whole_or_not_there))
+                           warnings_come_once, everybody_goes_first, time_left_is_told, the_file_is_whole_or_not_there))

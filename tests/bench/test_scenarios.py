@@ -35,6 +35,7 @@ WRONG = [
     ("a negative number", "send:\n  messages: -1\n", ["s.yaml:2:", '"messages"']),
     ("no octets", SEND + "target: {size_max: 4 KB}\n", ["s.yaml:2:", '"size_max"', "octets"]),
     ("no time", SEND + "warm_up: 5\n", ["s.yaml:2:", '"warm_up"', "2 s"]),
+    ("half a second", SEND + "warm_up: 500 ms\n", ["s.yaml:2:", '"warm_up"', "whole"]),
     ("no truth", SEND + "ledger: on\n", ["s.yaml:2:", '"ledger"', "yes or no"]),
     ("no such word", SEND + "until: deliverd\n", ["s.yaml:2:", '"until"', 'did you mean "delivered"']),
     ("option's word", "send: {messages: 1, pipelining: of}\n", ["s.yaml:1:", '"pipelining"', 'did you mean "off"']),
@@ -85,7 +86,7 @@ send: {sessions: 7, seconds: 2, size: 100K, pipelining: off, bdat: no, rate: 10 
 senders:
   noise: {background: true, sessions: 1}
 idle: {sessions: 5}
-warm_up: 500 ms
+warm_up: 2 s
 until: delivered
 ledger: yes
 maximum:
@@ -114,7 +115,7 @@ events:
     expect_equal(half.senders[0].options["rate"], scenario.Share(50), "the plan itself stays")
     expect_equal([s.name for s in quiet.senders], ["send"])
     expect_equal((quiet.target.cores, half.target.cores, half.target.size_max), (1, 3, 2 << 20))
-    expect_equal((what.warm_up_s, what.until, what.ledger), (0.5, "delivered", True))
+    expect_equal((what.warm_up_s, what.until, what.ledger), (2, "delivered", True))
     expect_equal(target.option_words(quiet.senders[0].options),
                  ["--sessions", "7", "--seconds", "2", "--size", "102400", "--pipelining", "off", "--rate", "5"])
     expect_equal(target.option_words(half.sink), ["--cores", "2", "--no-pipelining", "--behaviour", "* refuse"])
