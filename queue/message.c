@@ -341,5 +341,8 @@ queue_record(struct queue *q, struct queue_message *m, const struct queue_result
 		message_apply(q, m, &r);
 		queue_count(q, QUEUE_COUNT_RESULTS, 1);
 	}
+	/* Tried, and the next attempt is minutes away: the memory is for those that have not been tried. */
+	if (m->in_hand == 0)
+		view_detach(q, m);
 	message_changed(q, m);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A message that has just come in is still in memory: the blocks that went to disk become its view, and the first
- * attempt reads nothing back.  Views nobody holds are kept, oldest out first, up to cache_octets_max.
+ * attempt reads nothing back.  Views nobody holds are kept, oldest out first, up to cache_octets_max, and no longer than
+ * until a result of the attempt is recorded: what is put off is read from disk when its time has come.
  */
 #include <errno.h>
 

@@ -43,6 +43,23 @@ START_TEST(survives_a_restart)
 }
 END_TEST
 
+/* The first attempt finds it in memory; what is put off is read back, and whole, when its time has come. */
+START_TEST(leaves_memory_when_put_off)
+{
+	struct id	      id = rig_put(1, SMALL);
+	struct queue_message *m = queue_find(rig.queue, id);
+	struct queue_view    *view = queue_view_ref(m);
+
+	ck_assert_ptr_nonnull(view);
+	ck_assert_uint_ge(view->body.len, SMALL);
+	rig_settle(id, 0, QUEUE_WAITING, NULL);
+	ck_assert_ptr_null(queue_view_ref(m));
+	ck_assert_uint_ge(view->body.len, SMALL); /* held: still there for who holds it */
+	queue_view_unref(rig.queue, view);
+	ck_assert_int_eq(rig_check(id, 1, SMALL), 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -50,5 +67,6 @@ main(void)
 
 	tcase_add_checked_fixture(tc, open_usual, rig_close);
 	tcase_add_test(tc, survives_a_restart);
+	tcase_add_test(tc, leaves_memory_when_put_off);
 	return run_case("queue", tc);
 }
