@@ -56,6 +56,7 @@ reactor_open(struct reactor *r, struct io_net *net, const struct reactor_params 
 		.memory = { .max = p->memory_max },
 		.core = p->core,
 		.core_count = p->core_count,
+		.alarm_ns = UINT64_MAX,
 	};
 	result = io_open_seam(&r->io, net, &io, why);
 	if (result < 0)
@@ -111,9 +112,13 @@ reactor_turn(struct reactor *r, uint64_t deadline_ns)
 	/* Hooks asked for outside of a turn (at start) do not wait for an event. */
 	if (!list_empty(&r->turn_end))
 		deadline_ns = 0;
-	events = io_turn(r->io, MIN_OF(deadline_ns, next));
+	events = io_turn(r->io, MIN_OF(deadline_ns, MIN_OF(next, r->alarm_ns)));
 	counter_add(&r->values[REACTOR_EVENTS], events);
 	counter_add(&r->values[REACTOR_TIMERS], wheel_run(&r->wheel, io_mono(r->io)));
+	if (UNLIKELY(io_mono(r->io) >= r->alarm_ns)) {
+		r->alarm_ns = UINT64_MAX;
+		r->alarm(r);
+	}
 	run_hooks(r);
 	log_flush(r->log);
 	counter_add(&r->values[REACTOR_TURNS], 1);

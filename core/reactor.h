@@ -45,6 +45,8 @@ struct reactor {
 	struct counter_group counters;
 	counter_value	     values[REACTOR_COUNTER_COUNT];
 	unsigned	     core, core_count;
+	uint64_t	     alarm_ns; /* UINT64_MAX: not set */
+	void (*alarm)(struct reactor *r);
 	bool		     stopping; /* leave reactor_run() after this turn */
 	void		    *owner;    /* what the floor above hung here */
 };
@@ -103,6 +105,18 @@ static inline void
 reactor_arm_ms(struct reactor *r, struct wheel_timer *timer, uint64_t ms)
 {
 	wheel_arm(&r->wheel, timer, reactor_in_ms(r, ms));
+}
+
+/*
+ * Runs `alarm` once, in the first turn at or after at_ns, behind the timers: the one deadline that is kept to the
+ * microsecond, for who has to do something at its time, as a load generator; whoever can wait for a tick has the
+ * wheel.  A reactor has one alarm, and asking again moves it.
+ */
+static inline void
+reactor_set_alarm(struct reactor *r, uint64_t at_ns, void (*alarm)(struct reactor *r))
+{
+	r->alarm_ns = at_ns;
+	r->alarm = alarm;
 }
 
 /* Counter groups are shown by the admin tool; register once, before the reactor runs. */

@@ -160,6 +160,38 @@ START_TEST(a_timer_wakes_the_loop)
 	ck_assert_uint_ge(reactor_now(&reactor), timer.deadline_ns);
 } END_TEST
 
+static uint64_t rang_ns;
+
+static void
+ring(struct reactor *r)
+{
+	note('a');
+	rang_ns = reactor_now(r);
+	reactor_at_turn_end(r, &second);
+}
+
+/* Not at the next tick of the wheel: a few rounds, since a machine may be busy once and not each time. */
+START_TEST(an_alarm_keeps_its_time)
+{
+	uint64_t at, late = UINT64_MAX;
+
+	reactor_hook_init(&second, run_second);
+	for (unsigned i = 0; i < 10; i++) {
+		memset(order, 0, sizeof(order));
+		at = io_mono_now(reactor.io) + 300000;
+		reactor_set_alarm(&reactor, at + 1000000, ring);
+		reactor_set_alarm(&reactor, at, ring);
+		while (!order[0])
+			reactor_turn(&reactor, UINT64_MAX);
+		ck_assert_str_eq(order, "a2"); /* once, and hooks that it asks for run in its turn */
+		ck_assert_uint_ge(rang_ns, at);
+		late = MIN_OF(late, rang_ns - at);
+	}
+	ck_assert_uint_lt(late, 1 << WHEEL_TICK_SHIFT);
+	reactor_turn(&reactor, 0);
+	ck_assert_str_eq(order, "a2");
+} END_TEST
+
 static void
 stop_now(struct wheel_timer *t)
 {
@@ -404,6 +436,7 @@ main(void)
 	tcase_add_test(cases[0], hooks_run_once_at_the_end_of_the_turn);
 	tcase_add_test(cases[0], a_turn_has_an_order);
 	tcase_add_test(cases[0], a_timer_wakes_the_loop);
+	tcase_add_test(cases[0], an_alarm_keeps_its_time);
 	tcase_add_test(cases[0], stopping_ends_the_run);
 	tcase_add_test(cases[0], what_was_logged_is_written_before_the_end);
 	tcase_add_test(cases[0], a_stall_is_counted_and_logged);
