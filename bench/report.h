@@ -40,6 +40,7 @@ extern const char *const bench_stage_words[STAGE_COUNT + 1]; /* NULL at the end 
 	X(REFUSED, "refused", "Answered 4xx or 5xx.")                                              \
 	X(ABORTED, "aborted", "Connection lost before the end of data.")                           \
 	X(UNKNOWN, "unknown", "Connection lost after the end of data, before its answer.")         \
+	X(UNSENT, "unsent", "Due at the rate asked for, and never begun.")                         \
 	X(RECIPIENTS, "recipients", "Recipients of messages answered 250.")                        \
 	X(RECIPIENTS_REFUSED, "recipients_refused", "RCPT answered 4xx or 5xx.")                   \
 	X(OCTETS, "octets", "Message text of messages answered 250.")                              \

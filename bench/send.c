@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The rate is kept by counting: what may have been handed out since the start is elapsed time times the
- * rate, and a session that asks too early waits in a list that a timer empties.  A server that
- * falls behind is therefore pressed to catch up, which is what arriving mail does too; latencies then
- * show the queueing instead of hiding it.
+ * Open loop is kept by the reactor's alarm, set to the time of the next ticket while a session waits for it: the wheel's
+ * tick would begin messages up to 4 ms late, which is more than a good server takes to answer.  Sessions wait in the
+ * order in which they became free, so all are used and none is forgotten until the server closes it.
  */
 #include "bench/send.h"
 
@@ -13,7 +12,7 @@
 #include "bench/commands.h"
 #include "bench/dial.h"
 
-enum { PACE_MS = 4 };
+enum { RAMP_MS = 10 };
 
 static struct send_options options = {
 	.sessions = 20,
@@ -22,11 +21,13 @@ static struct send_options options = {
 	.size = 4096,
 	.recipients = 1,
 	.timeout_s = 60,
+	.seed = 1,
 	.from = "bench@example.org",
 	.rcpt = "user%d@example.org",
 	.helo = "bench.example.org",
 };
 
+static const char *const arrivals_words[] = { "constant", "poisson", NULL };
 static const char *const pipelining_words[] = { "offered", "off", "overlap", NULL };
 
 #define AT(member) offsetof(struct send_options, member)
@@ -37,8 +38,18 @@ static const struct option_row rows[] = {
 	{ "messages", OPTION_COUNT, AT(messages), "N",
 	  "Messages to send in all (1000, or no end with --seconds).", 1, UINT32_MAX, NULL },
 	{ "seconds", OPTION_COUNT, AT(seconds), "S", "Begin no message after S seconds.", 1, 1000000, NULL },
-	{ "rate", OPTION_COUNT, AT(rate), "R", "Begin no more than R messages a second, all sessions together.", 1,
+	{ "rate", OPTION_COUNT, AT(rate), "R",
+	  "Open loop: R messages are due each second, whatever the server does; latency counts from then.", 1,
 	  10000000, NULL },
+	{ "arrivals", OPTION_WORD, AT(arrivals), "HOW", "When messages of --rate are due (constant).", 0, 0,
+	  arrivals_words },
+	{ "warm-up", OPTION_COUNT, AT(warm_up_s), "S",
+	  "Leave the first S seconds out of all figures but the timeline; --messages and --seconds count from their end.",
+	  1, 1000000, NULL },
+	{ "ramp", OPTION_COUNT, AT(ramp_s), "S",
+	  "Let the rate, without --rate the sessions, grow in a straight line for the first S seconds.", 1, 1000000,
+	  NULL },
+	{ "seed", OPTION_COUNT, AT(seed), "N", "For what is left to chance (1).", 0, UINT32_MAX, NULL },
 	{ "messages-per-session", OPTION_COUNT, AT(messages_per_session), "K",
 	  "QUIT and connect anew after K messages (never).", 1, UINT32_MAX, NULL },
 	{ "size", OPTION_OCTETS, AT(size), "OCTETS", "Size of made messages, with head (4096).", 1,
@@ -75,44 +86,79 @@ static const struct option_row rows[] = {
 };
 #undef AT
 
-static struct report report_all;
+static struct report report_all, report_warm;
+static struct crew_usage usage_before; /* the run's figures begin: first core, read when all have ended */
+static struct crew_watch watched;
 
-/* --- numbers ------------------------------------------------------------------------------------------ */
+static void alarm_run(struct reactor *r);
+
+/* --- tickets ------------------------------------------------------------------------------------------ */
+
+bool
+send_more(const struct send_core *core)
+{
+	uint64_t at = core->shared->options->rate ? core->pace.due_ns : reactor_now(&core->member->reactor);
+
+	return !core->done && core->measured < core->share && at < core->end_ns;
+}
 
 enum send_take
-send_take(struct send_core *core, struct list_node *waiting, uint32_t *seq)
+send_take(struct send_core *core, struct list_node *waiting, struct send_ticket *ticket)
 {
 	const struct send_options *o = core->shared->options;
+	struct reactor *r = &core->member->reactor;
 
-	if (core->done || core->taken == core->share)
+	if (!send_more(core))
 		return SEND_TAKE_DONE;
+	ticket->due_ns = reactor_now(r);
 	if (o->rate) {
-		uint64_t elapsed = reactor_now(&core->member->reactor) - core->begun_ns;
-		double allowed = (double)elapsed * 1e-9 * (double)o->rate / (double)o->cores;
-
-		if ((double)core->taken >= allowed) {
+		if (core->pace.due_ns > ticket->due_ns) {
 			list_append(&core->waiting, waiting);
-			if (!wheel_timer_armed(&core->pace))
-				reactor_arm_ms(&core->member->reactor, &core->pace, PACE_MS);
+			reactor_set_alarm(r, core->pace.due_ns, alarm_run);
 			return SEND_TAKE_WAIT;
 		}
+		ticket->due_ns = core->pace.due_ns;
+		pace_next(&core->pace);
 	}
-	*seq = (uint32_t)(core->taken++ * o->cores + core->member->index);
+	core->measured += ticket->due_ns >= core->measured_ns;
+	ticket->seq = (uint32_t)(core->taken++ * o->cores + core->member->index);
 	return SEND_TAKE_OK;
 }
 
+/* Sessions that waited were free since before their message was due: how late it is now is our own doing. */
 static void
-pace_run(struct wheel_timer *timer)
+alarm_run(struct reactor *r)
 {
-	struct send_core *core = CONTAINER_OF(timer, struct send_core, pace);
-	struct list ready;
-	struct list_node *node;
+	struct crew_member *m = r->owner;
+	struct send_core *core = m->work;
+	uint64_t now = reactor_now(r), due;
 
-	/* Who is still too early appends itself again. */
-	list_init(&ready);
-	list_splice(&ready, &core->waiting);
-	while ((node = list_take_first(&ready)) != NULL)
-		send_session_wake(node);
+	while (!list_empty(&core->waiting)) {
+		due = core->pace.due_ns;
+		if (send_more(core)) {
+			if (due > now) {
+				reactor_set_alarm(r, due, alarm_run);
+				return;
+			}
+			report_latency(send_report_at(core, due), REPORT_LATE, now - due);
+		}
+		send_session_wake(list_take_first(&core->waiting));
+	}
+}
+
+/* Due before the end, and nobody was there to begin them. */
+static void
+unsent_count(struct send_core *core)
+{
+	uint64_t until = MIN_OF(core->end_ns, reactor_now(&core->member->reactor));
+
+	while (core->measured < core->share && core->pace.due_ns < until) {
+		if (core->pace.due_ns >= core->measured_ns) {
+			core->measured++;
+			report_add(&core->report, REPORT_UNSENT, 1);
+		}
+		pace_next(&core->pace);
+	}
 }
 
 /* --- life --------------------------------------------------------------------------------------------- */
@@ -132,7 +178,7 @@ send_session_gone(struct send_core *core)
 {
 	if (core->starting || !list_empty(&core->sessions))
 		return;
-	wheel_disarm(&core->member->reactor.wheel, &core->pace);
+	wheel_disarm(&core->member->reactor.wheel, &core->warm_up);
 	wheel_disarm(&core->member->reactor.wheel, &core->last_call);
 	if (core->ledger_open)
 		ledger_file_finish(&core->ledger, ledger_idle);
@@ -144,6 +190,8 @@ static void
 sessions_finish(struct send_core *core)
 {
 	core->done = true;
+	core->starting = false;
+	wheel_disarm(&core->member->reactor.wheel, &core->ramp);
 	LIST_FOR_EACH(&core->sessions, node)
 		send_session_finish(node);
 }
@@ -161,26 +209,92 @@ last_call(struct wheel_timer *timer)
 		send_session_cut(node);
 }
 
+/* How many sessions of this core there shall be by now. */
+static uint64_t
+sessions_due(const struct send_core *core)
+{
+	const struct send_options *o = core->shared->options;
+	uint64_t passed = reactor_now(&core->member->reactor) - core->begun_ns;
+	uint64_t all = o->sessions, index = core->member->index;
+
+	/* In open loop it is the rate that grows. */
+	if (o->ramp_s && !o->rate)
+		all = MIN_OF(all, 1 + (uint64_t)((double)all * (double)passed / ((double)o->ramp_s * 1e9)));
+	return all > index ? (all - index + o->cores - 1) / o->cores : 0;
+}
+
+/* Those that are due; the others when they are. */
 static void
 sessions_start(struct send_core *core)
 {
 	const struct send_options *o = core->shared->options;
-	struct reactor *r = &core->member->reactor;
+	uint64_t all = (o->sessions - core->member->index + o->cores - 1) / o->cores;
 
-	core->begun_ns = core->greeted_ns = reactor_now(r);
 	core->starting = true; /* one that fails at once must not end the run before the others begin */
-	for (uint64_t i = core->member->index; i < o->sessions; i += o->cores) {
-		if (send_session_start(core, (unsigned)i) < 0) {
+	for (uint64_t due = sessions_due(core); core->started < due; core->started++) {
+		uint64_t index = core->member->index + core->started * o->cores;
+
+		if (send_session_start(core, (unsigned)index) < 0) {
 			(void)fprintf(stderr, "ringpost-bench send: no memory for session %llu\n",
-				      (unsigned long long)i);
+				      (unsigned long long)index);
+			core->started = all;
 			break;
 		}
+	}
+	if (core->started < all && send_more(core)) {
+		reactor_arm_ms(&core->member->reactor, &core->ramp, RAMP_MS);
+		return;
 	}
 	core->starting = false;
 	if (list_empty(&core->sessions))
 		send_session_gone(core);
-	else if (o->seconds)
-		reactor_arm_ms(r, &core->last_call, o->seconds * 1000);
+}
+
+static void
+ramp_run(struct wheel_timer *timer)
+{
+	sessions_start(CONTAINER_OF(timer, struct send_core, ramp));
+}
+
+/* From here on it counts: what the run costs, too. */
+static void
+warm_up_over(struct wheel_timer *timer)
+{
+	struct send_core *core = CONTAINER_OF(timer, struct send_core, warm_up);
+
+	crew_busy_begin(core->member);
+	if (core->member->index)
+		return;
+	usage_before = crew_usage_now();
+	if (watched.pid && crew_watch_begin(&watched, watched.pid) < 0)
+		return; /* it has ended; crew_watch_end() will say so */
+}
+
+static void
+run_begin(struct send_core *core)
+{
+	const struct send_options *o = core->shared->options;
+	struct reactor *r = &core->member->reactor;
+	const struct pace_params pace = {
+		.rate = (double)o->rate,
+		.ramp_s = (double)o->ramp_s,
+		.arrivals = o->arrivals,
+		.seed = o->seed,
+		.core = core->member->index,
+		.core_count = (unsigned)o->cores,
+	};
+
+	core->begun_ns = core->greeted_ns = reactor_now(r);
+	core->measured_ns = core->begun_ns + o->warm_up_s * 1000000000;
+	core->end_ns = o->seconds ? core->measured_ns + o->seconds * 1000000000 : UINT64_MAX;
+	if (o->rate)
+		pace_begin(&core->pace, &pace, core->begun_ns);
+	/* In open loop the end is a matter of tickets: what was due before it is sent behind it, too. */
+	if (o->seconds && !o->rate)
+		wheel_arm(&r->wheel, &core->last_call, core->end_ns);
+	if (o->warm_up_s)
+		wheel_arm(&r->wheel, &core->warm_up, core->measured_ns);
+	sessions_start(core);
 }
 
 static void
@@ -194,7 +308,7 @@ ledger_opened(struct ledger_file *file, int result)
 		exit(1);
 	}
 	core->ledger_open = true;
-	sessions_start(core);
+	run_begin(core);
 }
 
 static int
@@ -213,16 +327,18 @@ send_open(struct crew_member *m, const char **why)
 	core->share = o->messages ? o->messages / o->cores + (m->index < o->messages % o->cores) :
 				    UINT32_MAX / o->cores;
 	core->report.latencies = REPORT_KNOWN(LATENCY) | REPORT_KNOWN(TRANSACTION) | REPORT_KNOWN(COMMIT) |
-				 REPORT_KNOWN(CONNECT);
+				 REPORT_KNOWN(CONNECT) | (o->rate ? REPORT_KNOWN(LATE) : 0);
+	core->report.warm_up_s = (double)o->warm_up_s;
 	timeline_begin(&core->report.timeline, shared->start_ns);
 	list_init(&core->sessions);
 	list_init(&core->waiting);
-	wheel_timer_init(&core->pace, pace_run);
+	wheel_timer_init(&core->ramp, ramp_run);
+	wheel_timer_init(&core->warm_up, warm_up_over);
 	wheel_timer_init(&core->last_call, last_call);
 	if (o->ledger)
 		ledger_file_open(&core->ledger, &m->reactor, o->ledger, ledger_opened);
 	else
-		sessions_start(core);
+		run_begin(core);
 	return 0;
 }
 
@@ -243,7 +359,10 @@ send_close(struct crew_member *m)
 
 	timeline_end(&core->report.timeline, reactor_now(&m->reactor));
 	core->report.busy = m->busy;
+	if (core->shared->options->rate)
+		unsent_count(core);
 	report_merge(&report_all, &core->report);
+	report_merge(&report_warm, &core->warm);
 	timeline_free(&core->report.timeline);
 	free(core);
 }
@@ -298,6 +417,8 @@ options_settle(struct send_options *o)
 	if (o->bdat && o->pipelining == SEND_PIPELINING_OVERLAP)
 		return "--pipelining overlap goes with DATA only: a refused BDAT would leave the next group "
 		       "inside the old transaction";
+	if (o->arrivals != PACE_CONSTANT && !o->rate)
+		return "--arrivals goes with --rate";
 	if (o->file && o->directory)
 		return "--file and --dir exclude one another";
 	if (!mailbox_safe(o->from) || !mailbox_safe(o->rcpt) || !mailbox_safe(o->helo))
@@ -312,6 +433,13 @@ options_settle(struct send_options *o)
 	return NULL;
 }
 
+static bool
+all_well(const struct report *r)
+{
+	return !r->counts[REPORT_REFUSED] && !r->counts[REPORT_ABORTED] && !r->counts[REPORT_UNKNOWN] &&
+	       !r->counts[REPORT_UNSENT];
+}
+
 static int
 send_run(const struct bench_command *command, const char *const *words)
 {
@@ -319,8 +447,7 @@ send_run(const struct bench_command *command, const char *const *words)
 	struct send_shared shared = { .options = &options };
 	struct message_source_params params = { .size = options.size };
 	const char *wrong = options_settle(&options);
-	struct crew_usage before, used;
-	struct crew_watch watched = { 0 };
+	struct crew_usage used;
 	bool watching = options.watch_pid != 0;
 	struct timespec now;
 	char why[256], date[64];
@@ -360,19 +487,18 @@ send_run(const struct bench_command *command, const char *const *words)
 		message_source_free(shared.source);
 		goto out;
 	}
-	before = crew_usage_now();
+	usage_before = crew_usage_now();
 	status = crew_run(&plan, (unsigned)options.cores, &shared) < 0;
 	used = crew_usage_now();
-	used.user_s -= before.user_s;
-	used.system_s -= before.system_s;
+	used.user_s -= usage_before.user_s;
+	used.system_s -= usage_before.system_s;
 	if (watching && crew_watch_end(&watched) < 0) {
 		(void)fprintf(stderr, "ringpost-bench send: process %llu has ended\n",
 			      (unsigned long long)options.watch_pid);
 		watching = false;
 	}
 	report_print(stdout, &report_all, &used, watching ? &watched : NULL, options.json);
-	if (!report_all.counts[REPORT_MESSAGES] || report_all.counts[REPORT_REFUSED] ||
-	    report_all.counts[REPORT_ABORTED] || report_all.counts[REPORT_UNKNOWN] ||
+	if (!all_well(&report_all) || !all_well(&report_warm) || !report_all.counts[REPORT_MESSAGES] ||
 	    (options.messages && report_all.counts[REPORT_MESSAGES] < options.messages))
 		status = 1;
 	message_source_free(shared.source);

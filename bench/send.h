@@ -2,9 +2,14 @@
 /*
  * bench/send.h - the sender: what all its sessions share on one core, and the door to a session.
  *
- * A sender hands out message numbers to its sessions, at a rate if one was asked for, until the messages or
- * the seconds are used up; a session that gets none says QUIT.  When the last session is gone the
- * core has ended.  Numbers of the cores interleave, so ids are unique over the run.
+ * A sender hands out tickets to its sessions, one for each message, until the messages or the seconds are used up; a
+ * session that gets none says QUIT.  When the last session is gone the core has ended.  Numbers of the cores
+ * interleave, so ids are unique over the run.
+ *
+ * Closed loop: a session that is free gets the next ticket at once, so the server decides how many there are, and while
+ * it stalls nobody asks.  Open loop (--rate): each ticket has its time, whatever the server does.  A free session waits
+ * for the next one; when none is free the tickets wait, the oldest is taken first, none is left out, and latency counts
+ * from the ticket's time: what a stall keeps from being asked shows like what it keeps from being answered.
  */
 #ifndef BENCH_SEND_H
 #define BENCH_SEND_H
@@ -12,6 +17,7 @@
 #include "bench/crew.h"
 #include "bench/ledger_file.h"
 #include "bench/message.h"
+#include "bench/pace.h"
 #include "bench/report.h"
 #include "core/stream.h"
 
@@ -27,7 +33,10 @@ enum send_pipelining { SEND_PIPELINING_OFFERED, SEND_PIPELINING_OFF, SEND_PIPELI
 
 struct send_options {
 	struct endpoint to;
-	uint64_t	sessions, messages, seconds, cores, rate, sources;
+	uint64_t	sessions, messages, seconds, cores, sources;
+	uint64_t	rate; /* 0: closed loop */
+	unsigned	arrivals; /* enum pace_arrivals */
+	uint64_t	warm_up_s, ramp_s, seed;
 	uint64_t	size, recipients, pool, messages_per_session, timeout_s;
 	const char     *file, *directory, *from, *rcpt, *ledger, *helo;
 	unsigned	pipelining; /* enum send_pipelining */
@@ -44,31 +53,51 @@ struct send_shared {
 	const uint32_t		  *rcpt_at;	/* offset of each, and of the end */
 };
 
+struct send_ticket {
+	uint32_t seq;	 /* number of the message in the run */
+	uint64_t due_ns; /* closed loop: when the ticket was taken */
+};
+
 struct send_core {
 	struct crew_member	 *member;
 	const struct send_shared *shared;
 	struct ledger_file	  ledger;
 	bool			  ledger_open;
 	struct list		  sessions;
-	struct list		  waiting;	 /* sessions that wait for the rate to allow a message */
-	struct wheel_timer	  pace, last_call; /* rate; end of --seconds, later the cut after an interrupt */
-	uint64_t		  begun_ns;
+	struct list		  waiting;	 /* sessions that wait for the next ticket; then none is overdue */
+	struct pace		  pace;		 /* open loop */
+	struct wheel_timer	  ramp, warm_up; /* more sessions; figures begin */
+	struct wheel_timer	  last_call;	 /* end of --seconds, later the cut after an interrupt */
+	uint64_t		  begun_ns, measured_ns, end_ns; /* start; end of the warm-up; of --seconds */
 	uint64_t		  greeted_ns;	 /* when a server last greeted us with 220, or the start */
-	uint64_t		  taken, share;	 /* messages handed out; all that this core may hand out */
+	uint64_t		  taken;	 /* tickets handed out */
+	uint64_t		  measured, share; /* those behind the warm-up; all that this core may hand out */
+	uint64_t		  started;	 /* sessions of this core that were begun */
 	bool			  done;		 /* no more messages */
 	bool			  starting;	 /* sessions are being made */
-	struct report		  report;
+	struct report		  report;	 /* the timeline, too */
+	struct report		  warm;		 /* what happened during the warm-up */
 };
+
+/* Where to book what began at ns. */
+static inline struct report *
+send_report_at(struct send_core *core, uint64_t ns)
+{
+	return ns < core->measured_ns ? &core->warm : &core->report;
+}
 
 enum send_take {
 	SEND_TAKE_OK,
-	SEND_TAKE_WAIT, /* put on core->waiting; send_session_wake() follows */
+	SEND_TAKE_WAIT, /* none is due: put on core->waiting; send_session_wake() follows */
 	SEND_TAKE_DONE,
 };
 
 /* For sessions. */
 struct send_session;
-enum send_take MUST_CHECK send_take(struct send_core *core, struct list_node *waiting, uint32_t *seq);
+enum send_take MUST_CHECK send_take(struct send_core *core, struct list_node *waiting,
+				    struct send_ticket *ticket);
+/* Tickets are left, now or later. */
+bool send_more(const struct send_core *core);
 void send_session_gone(struct send_core *core);
 
 /* A session connects and goes to work.  0, or -ENOMEM. */
