@@ -14,6 +14,7 @@ static const struct {
 } commands[] = {
 	{ "run", "SCENARIO [options]", "Starts target, sink and senders as a scenario says, measures, writes a result." },
 	{ "compare", "SCENARIO [options]", "Runs a scenario against several servers in turn, in alternating rounds." },
+	{ "report", "RESULT.json... [options]", "Makes a page with charts, a table or a summary of results." },
 };
 
 bool
@@ -77,7 +78,7 @@ laboratory_run(char *const *argv)
 	words[1] = package;
 	memcpy(words + 2, argv + 1, (argc - 1) * sizeof(*words));
 	(void)execvp(words[0], words);
-	(void)fprintf(stderr, "ringpost-bench: python3: %s; run and compare need it\n", strerror(errno));
+	(void)fprintf(stderr, "ringpost-bench: python3: %s; run, compare and report need it\n", strerror(errno));
 	free(words);
 	return 1;
 }

@@ -9,7 +9,7 @@ sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 try:
     import yaml  # noqa: F401
 except ModuleNotFoundError:
-    sys.exit("ringpost-bench: run and compare need the Python package yaml (Debian: python3-yaml)")
+    sys.exit("ringpost-bench: run, compare and report need the Python package yaml (Debian: python3-yaml)")
 
 from lab.command import main
 
