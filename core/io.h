@@ -68,7 +68,7 @@ struct io_op {
 	io_handler *done;
 	uint8_t	    kind; /* IO_IDLE unless in flight */
 	uint8_t	    cancelled;
-	uint16_t    reserved;
+	uint16_t    more; /* private: at the last receive the socket held more than it gave */
 	int	    fd;
 };
 

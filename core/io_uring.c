@@ -142,7 +142,7 @@ static int
 check_opcodes(struct io *io, const char **why)
 {
 	static const int needed[] = {
-		IORING_OP_ACCEPT, IORING_OP_CONNECT, IORING_OP_RECV, IORING_OP_SENDMSG, IORING_OP_OPENAT,
+		IORING_OP_ACCEPT, IORING_OP_CONNECT, IORING_OP_RECV, IORING_OP_SEND, IORING_OP_SENDMSG, IORING_OP_OPENAT,
 		IORING_OP_UNLINKAT, IORING_OP_RENAMEAT, IORING_OP_FALLOCATE, IORING_OP_READ,
 		IORING_OP_WRITEV, IORING_OP_FSYNC, IORING_OP_CLOSE, IORING_OP_ASYNC_CANCEL,
 		IORING_OP_MSG_RING,
@@ -422,6 +422,7 @@ run_batch(struct io *io, unsigned count)
 			event.flags |= IO_MORE;
 		else
 			h->op->kind = IO_IDLE;
+		h->op->more = (h->flags & IORING_CQE_F_SOCK_NONEMPTY) != 0;
 		if (with_buffer && h->result > 0)
 			event.data = span_make(io->recv_memory + (size_t)buffer * io->recv_size,
 					       (size_t)h->result);
@@ -524,6 +525,9 @@ io_recv_once(struct io *io, struct io_op *op, int fd)
 
 	io_uring_prep_recv(sqe, fd, NULL, io->recv_size, 0);
 	sqe->flags |= IOSQE_BUFFER_SELECT;
+	/* Nothing is there yet, as a rule: the kernel shall wait for it and not try first. */
+	if (!op->more)
+		sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
 	sqe->buf_group = RECV_GROUP;
 	end(sqe, op);
 }
@@ -534,8 +538,12 @@ io_send(struct io *io, struct io_send_op *s, int fd, struct iovec *iov, unsigned
 	struct io_uring_sqe *sqe = begin(io, &s->op, IO_SEND, fd);
 
 	INVARIANT(iov_count >= 1 && iov_count <= IO_IOV_MAX);
-	s->message = (struct msghdr){ .msg_iov = iov, .msg_iovlen = iov_count };
-	io_uring_prep_sendmsg(sqe, fd, &s->message, MSG_NOSIGNAL | MSG_WAITALL);
+	if (iov_count == 1) { /* saves the kernel copying header and vector */
+		io_uring_prep_send(sqe, fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL | MSG_WAITALL);
+	} else {
+		s->message = (struct msghdr){ .msg_iov = iov, .msg_iovlen = iov_count };
+		io_uring_prep_sendmsg(sqe, fd, &s->message, MSG_NOSIGNAL | MSG_WAITALL);
+	}
 	end(sqe, &s->op);
 }
 
