@@ -145,6 +145,7 @@ def key_figures(result):
     figures = [table.RATE, table.CPU]
     for kind in table.main_kinds(result.kinds())[:1]:
         figures += [table.latency(kind, "p50"), table.latency(kind, "p99")]
+    figures.append(table.SESSION)
     cells = list(result.cells.values())
     return [figure for figure in figures if table.worth_a_column(cells, figure)]
 

@@ -366,6 +366,17 @@ class Result:
         return list(found.items())
 
 
+def alike(warnings):
+    """Warnings that say the same of many runs, with other figures: [(what they say, [(text, [where])])].
+
+    Alike is what agrees up to the first colon; few of a sort stay apart."""
+    sorts = {}
+    for text, where in warnings:
+        sorts.setdefault(text.partition(":")[0], []).append((text, where))
+    return [one for what, found in sorts.items()
+            for one in ([(what, found)] if len(found) > 3 else [(text, [(text, where)]) for text, where in found])]
+
+
 def display_names(targets):
     """What to call each target: its name, with its key when two have the same."""
     names = {key: about.get("name") or key for key, about in targets.items()}

@@ -205,8 +205,13 @@ function axisY(panel) {
 		axis.max = most;
 		axis.ticks.includeBounds = false;
 		axis.ticks.callback = (value) => (value > 0 ? "+" : "") + digits(value);
-	} else if (!panel.log) {
-		axis.beginAtZero = true;
+	} else {
+		if (panel.kind === "category") { // room for the whiskers
+			const points = panel.series.flatMap((s) => s.points.filter(Boolean));
+			axis.suggestedMin = Math.min(...points.map((p) => p[1]));
+			axis.suggestedMax = Math.max(...points.map((p) => p[2]));
+		}
+		axis.beginAtZero = !panel.log;
 	}
 	return axis;
 }

@@ -120,11 +120,11 @@ class Page:
         cells = [cell for (key, _), cell in result.cells.items() if key == focus]
         cell = max(cells, key=lambda c: (c.metric("rate").median if c.metric("rate") else 0))
         kinds = table.main_kinds(result.kinds())
-        figures = [table.RATE, table.CPU, *(table.latency(kind, "p99") for kind in kinds), table.MEMORY]
+        figures = [table.RATE, table.CPU, *(table.latency(kind, "p99") for kind in kinds), table.SESSION, table.MEMORY]
         tiles = []
         for figure in figures:
             value = figure.read(cell)
-            if value is None or len(tiles) == 4:
+            if value is None or len(tiles) == 5:
                 continue
             beside = []
             for key in result.keys:
@@ -150,9 +150,12 @@ class Page:
         if not found:
             return ""
         rows = ""
-        for what, where in found:
-            where = f' <span class="muted">({text(table.where_words(where))})</span>' if where else ""
-            rows += f"<li>{text(what)}{where}</li>"
+        for what, members in report_data.alike(found):
+            lines = ""
+            for words, where in members:
+                where = f' <span class="muted">({text(table.where_words(where))})</span>' if where else ""
+                lines += f"<li>{text(words)}{where}</li>"
+            rows += f"<li>{folded(f'{what}: {len(members)} times', f'<ul>{lines}</ul>')}</li>" if len(members) > 1 else lines
         count = "A warning" if len(found) == 1 else f"{len(found)} warnings"
         return f'<aside class="warnings"><h3>{count}</h3><ul>{rows}</ul></aside>'
 

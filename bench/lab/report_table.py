@@ -6,6 +6,8 @@ figure.
 """
 import re
 
+from lab import report_data
+
 
 class Figure:
     def __init__(self, key, title, unit, scale, read):
@@ -36,8 +38,9 @@ def latency(kind, name):
     return Figure(f"{kind}_{name}_us", f"{kind_name(kind)} {words}", "ms", 1000, lambda cell: cell.latency(kind, name))
 
 
+SESSION = metric("session_octets", "memory per session", "KiB", 1 << 10)
 # What is shown only when it is not nought.
-ODD = (metric("fill_rate", "filled", "messages/s"), metric("session_octets", "memory per session", "KiB", 1 << 10),
+ODD = (metric("fill_rate", "filled", "messages/s"), SESSION,
        metric("silence_s", "silence", "s"), metric("missing", "lost", "messages"), metric("duplicates", "twice", "messages"),
        metric("errors", "errors", "messages"))
 
@@ -209,8 +212,12 @@ def markdown(groups):
         parts.append(markdown_escape("; ".join(word for word in about if word)) + "." +
                      " ± is half of what lies between the least round and the most." * (newest.rounds() > 1))
         parts.append(markdown_table(results))
-        warnings = [f"- Warning: {markdown_escape(text)}" + (f" ({markdown_escape(where_words(where))})" if where else "")
-                    for text, where in newest.all_warnings()]
+        warnings = []
+        for _, members in report_data.alike(newest.all_warnings()):
+            text, where = members[0]
+            warnings.append(f"- Warning: {markdown_escape(text)}" +
+                            (f" ({markdown_escape(where_words(where))})" if where else "") +
+                            (f", and {len(members) - 1} more of the sort" if len(members) > 1 else ""))
         if warnings:
             parts.append("\n".join(warnings))
     return "\n\n".join(parts) + "\n"

@@ -122,6 +122,24 @@ def many_files(rig):
     expect(any("ratio" in panel["title"] for panel in panels), "a chart of ratios")
 
 
+def warnings(rig):
+    """Each text once, with the runs that gave it; many of a sort together."""
+    value = results.result(targets=("ringpost",), rounds=5)
+    for i, run in enumerate(value["runs"]):
+        run["warnings"] = ["it rained", f"the machine was busy: {i}"]
+    found = report_data.Result(results.write(rig.path("r.json"), value)).all_warnings()
+    expect_equal(found[0], ("it rained", [f"ringpost, round {i}" for i in range(1, 6)]))
+    sorts = report_data.alike(found)
+    expect_equal([(what, len(members)) for what, members in sorts], [("it rained", 1), ("the machine was busy", 5)])
+    expect_equal(sum(len(members) for _, members in sorts), len(found), "none is lost")
+    text = markdown_of(rig, value)
+    expect_in("- Warning: the machine was busy: 0 (ringpost, round 1), and 4 more of the sort\n", text)
+    expect_in("; and 1 more)", text)
+    page = page_of(rig, value)
+    for i in range(5):
+        expect_in(f"the machine was busy: {i}<", page.replace(" <span", "<span"))
+
+
 class Outline(HTMLParser):
     """What a browser would find: elements by name, their texts."""
 
@@ -345,6 +363,6 @@ def colours(rig):
 
 
 if __name__ == "__main__":
-    sys.exit(ringpost.main(percentiles, merging, together, figures, rows, markdown, many_files, hostile_texts,
-                           nothing_from_outside, readable_without_scripts, little_is_enough, long_runs_stay_small, seconds, malformed,
-                           command_lines, as_people_start_it, colours))
+    sys.exit(ringpost.main(percentiles, merging, together, figures, rows, markdown, many_files, warnings, hostile_texts,
+                           nothing_from_outside, readable_without_scripts, little_is_enough, long_runs_stay_small, seconds,
+                           malformed, command_lines, as_people_start_it, colours))
