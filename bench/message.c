@@ -2,7 +2,7 @@
 /*
  * A made message of N octets is head + window + tail.  The window is a whole number of 80-octet
  * lines; what is left over, 0..79 octets, fills the tail's first line, so each size is met exactly and
- * no line end is ever cut.  The shared text is WINDOW_STARTS lines longer than a window.  It is
+ * no line end is ever cut.  The shared text is WINDOW_STARTS lines longer than the largest window.  It is
  * kept twice, as it is and dot-stuffed; since each 16th line begins with a dot, the place of
  * line n in the stuffed text is arithmetic and needs no table.
  */
@@ -29,8 +29,8 @@ struct text {
 struct message_source {
 	uint32_t     run;
 	bool	     made;
-	size_t	     window_lines;
-	unsigned     filler;
+	uint64_t     size_max;
+	size_t	     fixed; /* octets of a made message that are not window and filler */
 	char	     fields[MESSAGE_HEAD_MAX]; /* what follows the time field */
 	size_t	     fields_len;
 	struct text *texts;
@@ -91,7 +91,8 @@ static int
 text_make(struct message_source *source)
 {
 	static const char words[] = "the quick brown fox jumps over the lazy dog and home";
-	size_t lines = source->window_lines + WINDOW_STARTS;
+	size_t lines = WINDOW_STARTS + (source->size_max > source->fixed ?
+						(size_t)(source->size_max - source->fixed) / LINE_OCTETS : 0);
 	struct text *t = calloc(1, sizeof(*t));
 
 	if (!t)
@@ -153,7 +154,7 @@ put_time(char *at, uint64_t time_ns)
 static const char hex_digits[] = "0123456789abcdef";
 
 void
-message_make(const struct message_source *source, uint32_t seq, uint64_t time_ns, struct message *out)
+message_make(const struct message_source *source, uint32_t seq, uint64_t size, uint64_t time_ns, struct message *out)
 {
 	static const char field[] = MESSAGE_ID_FIELD;
 	const struct text *t = &source->texts[source->made ? 0 : seq % source->text_count];
@@ -174,7 +175,9 @@ message_make(const struct message_source *source, uint32_t seq, uint64_t time_ns
 	out->tail_len = 0;
 	out->eight_bit = t->eight_bit;
 	if (source->made) {
-		size_t start = seq % WINDOW_STARTS, lines = source->window_lines, dots = dots_before(start);
+		size_t wanted = (size_t)MIN_OF(size, source->size_max);
+		size_t room = wanted > source->fixed ? wanted - source->fixed : 0, filler = room % LINE_OCTETS;
+		size_t start = seq % WINDOW_STARTS, lines = room / LINE_OCTETS, dots = dots_before(start);
 
 		memcpy(at, source->fields, source->fields_len);
 		at += source->fields_len;
@@ -184,8 +187,8 @@ message_make(const struct message_source *source, uint32_t seq, uint64_t time_ns
 		/* A short number leaves room that the filler takes, so all are of one size. */
 		id_len = (unsigned)out->id.len;
 		id_full = 19;
-		memset(out->tail, '-', source->filler + 2 * (id_full - id_len));
-		out->tail_len = source->filler + 2 * (id_full - id_len);
+		out->tail_len = (uint32_t)(filler + 2 * (id_full - id_len));
+		memset(out->tail, '-', out->tail_len);
 		memcpy(out->tail + out->tail_len, " end ", 5);
 		memcpy(out->tail + out->tail_len + 5, out->id.data, id_len);
 		out->tail_len += 5 + id_len;
@@ -277,7 +280,7 @@ static int
 made_prepare(struct message_source *source, const struct message_source_params *p, char *why)
 {
 	/* Field and id at their longest, the tail with its id, " end " and line end. */
-	size_t fixed = sizeof(MESSAGE_ID_FIELD) - 1 + 19 + 2 + 5 + 19 + 2, room;
+	size_t fixed = sizeof(MESSAGE_ID_FIELD) - 1 + 19 + 2 + 5 + 19 + 2;
 	const size_t time_field = sizeof(MESSAGE_TIME_FIELD) - 1 + MESSAGE_TIME_DIGITS + 2;
 	int n = snprintf(source->fields, sizeof(source->fields),
 			 "From: <%s>\r\nTo: <%s>\r\nDate: %s\r\nSubject: ringpost-bench\r\n\r\n",
@@ -288,10 +291,8 @@ made_prepare(struct message_source *source, const struct message_source_params *
 		return -EINVAL;
 	}
 	source->fields_len = (size_t)n;
-	fixed += source->fields_len + time_field;
-	room = p->size > fixed ? (size_t)p->size - fixed : 0;
-	source->window_lines = room / LINE_OCTETS;
-	source->filler = (unsigned)(room % LINE_OCTETS);
+	source->fixed = fixed + source->fields_len + time_field;
+	source->size_max = p->size_max;
 	return text_make(source);
 }
 

@@ -32,7 +32,7 @@ struct message_source;
 
 struct message_source_params {
 	uint32_t    run;	/* first half of each id */
-	uint64_t    size;	/* octets of a made message; raised to what head and tail need */
+	uint64_t    size_max;	/* the largest made message */
 	const char *file;	/* or the text of this file each time; NULL: none */
 	const char *directory;	/* or of each file of this directory in turn, sorted by name */
 	const char *from;	/* mailbox in the From field, empty: "bench@localhost" */
@@ -59,8 +59,12 @@ struct message {
 	char	    tail[MESSAGE_TAIL_MAX]; /* nor of this */
 };
 
-/* Message number seq of the source, due at time_ns.  Must not be moved afterwards: id points into it. */
-void message_make(const struct message_source *source, uint32_t seq, uint64_t time_ns, struct message *out);
+/*
+ * Message number seq of the source, due at time_ns; made ones have `size` octets, no less than head and tail need, no more
+ * than size_max.  Must not be moved afterwards: id points into it.
+ */
+void message_make(const struct message_source *source, uint32_t seq, uint64_t size, uint64_t time_ns,
+		  struct message *out);
 
 /* Lone LF becomes CRLF, CRLF is put at the end when it lacks; a fresh block, NULL without memory. */
 char *message_normalise(struct span text, size_t *len);

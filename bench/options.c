@@ -48,6 +48,12 @@ number_parse(const char *text, bool suffixes, uint64_t *out)
 	return true;
 }
 
+bool
+option_octets_parse(const char *text, uint64_t *out)
+{
+	return number_parse(text, true, out);
+}
+
 static bool
 percent_parse(const char *text, double *out)
 {

@@ -67,6 +67,8 @@ enum { OPTION_WHY_MAX = 256 };
 enum option_result MUST_CHECK options_parse(const struct option_row *rows, size_t row_count, int argc,
 					    char *const *argv, void *out, const char **rest,
 					    size_t *rest_count, char why[static OPTION_WHY_MAX]);
+/* "4096", "4K", "1M", "2G", as an OPTION_OCTETS takes it. */
+bool option_octets_parse(const char *text, uint64_t *out);
 void options_help(FILE *to, const struct option_row *rows, size_t row_count);
 
 #endif

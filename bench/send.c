@@ -54,6 +54,8 @@ static const struct option_row rows[] = {
 	  "QUIT and connect anew after K messages (never).", 1, UINT32_MAX, NULL },
 	{ "size", OPTION_OCTETS, AT(size), "OCTETS", "Size of made messages, with head (4096).", 1,
 	  MESSAGE_FILE_MAX, NULL },
+	{ "size-distribution", OPTION_TEXT, AT(size_distribution), "FILE",
+	  "Sizes by chance: lines of OCTETS or LOW-HIGH and a weight; corporate is a built-in one.", 0, 0, NULL },
 	{ "file", OPTION_TEXT, AT(file), "FILE",
 	  "Send this text behind the id field, with CRLF line ends, instead of made messages.", 0, 0, NULL },
 	{ "dir", OPTION_TEXT, AT(directory), "DIRECTORY",
@@ -61,6 +63,9 @@ static const struct option_row rows[] = {
 	{ "from", OPTION_TEXT, AT(from), "MAILBOX", "Reverse-path (bench@example.org).", 0, 0, NULL },
 	{ "rcpt", OPTION_TEXT, AT(rcpt), "PATTERN",
 	  "Recipients; %d is replaced by a number (user%d@example.org).", 0, 0, NULL },
+	{ "from-domains", OPTION_TEXT, AT(from_domains), "FILE",
+	  "Draw the domain of --from from FILE: lines of a domain and its weight (1).", 0, 0, NULL },
+	{ "rcpt-domains", OPTION_TEXT, AT(rcpt_domains), "FILE", "The same for the domain of each --rcpt.", 0, 0, NULL },
 	{ "recipients", OPTION_COUNT, AT(recipients), "N", "Recipients of each message (1).", 1,
 	  SEND_RECIPIENTS_MAX, NULL },
 	{ "pool", OPTION_COUNT, AT(pool), "N",
@@ -369,40 +374,15 @@ send_close(struct crew_member *m)
 
 /* --- start ----------------------------------------------------------------------------------------------- */
 
-/* Mailboxes go into command lines and ledgers: no control characters, spaces, angle brackets. */
+/* What EHLO says goes into a command line as it is. */
 static bool
-mailbox_safe(const char *text)
+helo_safe(const char *text)
 {
 	for (const char *at = text; *at; at++) {
-		if ((unsigned char)*at <= ' ' || *at == 0x7f || *at == '<' || *at == '>')
+		if ((unsigned char)*at <= ' ' || *at == 0x7f)
 			return false;
 	}
-	return strlen(text) <= MESSAGE_ADDRESS_MAX - 10;
-}
-
-static bool
-recipients_make(struct send_shared *shared, const struct send_options *o)
-{
-	const char *number = strstr(o->rcpt, "%d");
-	int head = (int)(number ? (size_t)(number - o->rcpt) : strlen(o->rcpt));
-	size_t each = strlen(o->rcpt) + 32, len = 0;
-	char *lines = malloc(o->pool * each);
-	uint32_t *at = malloc((o->pool + 1) * sizeof(*at));
-
-	if (!lines || !at) {
-		free(lines);
-		free(at);
-		return false;
-	}
-	for (uint64_t i = 0; i < o->pool; i++) {
-		at[i] = (uint32_t)len;
-		len += (size_t)snprintf(lines + len, each, number ? "RCPT TO:<%.*s%llu%s>\r\n" : "RCPT TO:<%.*s>\r\n",
-					head, o->rcpt, (unsigned long long)i, number ? number + 2 : "");
-	}
-	at[o->pool] = (uint32_t)len;
-	shared->rcpt_lines = span_make(lines, len);
-	shared->rcpt_at = at;
-	return true;
+	return strlen(text) <= 255;
 }
 
 static const char *
@@ -421,16 +401,65 @@ options_settle(struct send_options *o)
 		return "--arrivals goes with --rate";
 	if (o->file && o->directory)
 		return "--file and --dir exclude one another";
-	if (!mailbox_safe(o->from) || !mailbox_safe(o->rcpt) || !mailbox_safe(o->helo))
-		return "--from, --rcpt and --helo take no spaces, angle brackets or control characters";
+	if (o->size_distribution && (o->file || o->directory))
+		return "--size-distribution goes with made messages: --file and --dir have sizes of their own";
+	if (!helo_safe(o->helo))
+		return "--helo takes no spaces or control characters";
 	if (!o->pool)
 		o->pool = strstr(o->rcpt, "%d") ? o->recipients : 1;
 	if (o->pool < o->recipients)
 		return "--pool must not be smaller than --recipients: one message names a mailbox once";
-	if (o->pool > 1 && !strstr(o->rcpt, "%d"))
-		return "--rcpt needs a %d when there is more than one recipient";
 	o->cores = MIN_OF(o->cores, o->sessions);
 	return NULL;
+}
+
+static int
+shared_open(struct send_shared *shared, char why[static WEIGHTED_WHY_MAX])
+{
+	const struct send_options *o = shared->options;
+	const struct mailboxes_params mailboxes = {
+		.from = o->from,
+		.rcpt = o->rcpt,
+		.from_domains = o->from_domains,
+		.rcpt_domains = o->rcpt_domains,
+		.recipients = o->recipients,
+		.pool = o->pool,
+		.seed = o->seed,
+	};
+	struct message_source_params messages = {
+		.size_max = o->size,
+		.file = o->file,
+		.directory = o->directory,
+		.from = o->from,
+		.to = "recipients@example.org",
+	};
+	struct timespec now;
+	char date[64];
+	int result = mailboxes_open(&shared->mailboxes, &mailboxes, why);
+
+	if (result < 0)
+		return result;
+	if (o->size_distribution) {
+		result = sizes_open(&shared->sizes, o->size_distribution, why);
+		if (result < 0)
+			return result;
+		messages.size_max = shared->sizes.max;
+	}
+	/* Two runs differ in their start; that is all an id asks. */
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	(void)strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S +0000", gmtime(&now.tv_sec));
+	messages.date = date;
+	messages.run = (uint32_t)now.tv_sec * 1000003u ^ (uint32_t)now.tv_nsec;
+	return message_source_open(&shared->source, &messages, why);
+}
+
+static void
+shared_free(struct send_shared *shared)
+{
+	if (shared->source)
+		message_source_free(shared->source);
+	sizes_free(&shared->sizes);
+	mailboxes_free(&shared->mailboxes);
 }
 
 static bool
@@ -445,12 +474,11 @@ send_run(const struct bench_command *command, const char *const *words)
 {
 	static const struct crew_plan plan = { .open = send_open, .stop = send_stop, .close = send_close };
 	struct send_shared shared = { .options = &options };
-	struct message_source_params params = { .size = options.size };
 	const char *wrong = options_settle(&options);
 	struct crew_usage used;
 	bool watching = options.watch_pid != 0;
 	struct timespec now;
-	char why[256], date[64];
+	char why[WEIGHTED_WHY_MAX];
 	int status = 1;
 
 	(void)command;
@@ -459,22 +487,7 @@ send_run(const struct bench_command *command, const char *const *words)
 		(void)fprintf(stderr, "ringpost-bench send: %s\n", wrong);
 		return 2;
 	}
-	if (!recipients_make(&shared, &options)) {
-		(void)fprintf(stderr, "ringpost-bench send: no memory for the recipients\n");
-		return 1;
-	}
-	/* Two runs differ in their start; that is all an id asks. */
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	shared.start_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	(void)strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S +0000", gmtime(&now.tv_sec));
-	params.run = (uint32_t)now.tv_sec * 1000003u ^ (uint32_t)now.tv_nsec;
-	params.file = options.file;
-	params.directory = options.directory;
-	params.from = options.from;
-	params.to = "recipients@example.org";
-	params.date = date;
-	if (message_source_open(&shared.source, &params, why) < 0) {
+	if (shared_open(&shared, why) < 0) {
 		(void)fprintf(stderr, "ringpost-bench send: %s\n", why);
 		goto out;
 	}
@@ -484,9 +497,10 @@ send_run(const struct bench_command *command, const char *const *words)
 	if (watching && crew_watch_begin(&watched, (int)options.watch_pid) < 0) {
 		(void)fprintf(stderr, "ringpost-bench send: --watch-pid: no process %llu\n",
 			      (unsigned long long)options.watch_pid);
-		message_source_free(shared.source);
 		goto out;
 	}
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	shared.start_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 	usage_before = crew_usage_now();
 	status = crew_run(&plan, (unsigned)options.cores, &shared) < 0;
 	used = crew_usage_now();
@@ -501,10 +515,8 @@ send_run(const struct bench_command *command, const char *const *words)
 	if (!all_well(&report_all) || !all_well(&report_warm) || !report_all.counts[REPORT_MESSAGES] ||
 	    (options.messages && report_all.counts[REPORT_MESSAGES] < options.messages))
 		status = 1;
-	message_source_free(shared.source);
 out:
-	free((char *)shared.rcpt_lines.data);
-	free((uint32_t *)shared.rcpt_at);
+	shared_free(&shared);
 	return status;
 }
 

@@ -16,9 +16,11 @@
 
 #include "bench/crew.h"
 #include "bench/ledger_file.h"
+#include "bench/mailboxes.h"
 #include "bench/message.h"
 #include "bench/pace.h"
 #include "bench/report.h"
+#include "bench/sizes.h"
 #include "core/stream.h"
 
 enum {
@@ -38,6 +40,8 @@ struct send_options {
 	unsigned	arrivals; /* enum pace_arrivals */
 	uint64_t	warm_up_s, ramp_s, seed;
 	uint64_t	size, recipients, pool, messages_per_session, timeout_s;
+	const char     *size_distribution; /* NULL: size */
+	const char     *from_domains, *rcpt_domains;
 	const char     *file, *directory, *from, *rcpt, *ledger, *helo;
 	unsigned	pipelining; /* enum send_pipelining */
 	uint64_t	wait_retry_s, watch_pid; /* 0: no */
@@ -49,8 +53,8 @@ struct send_shared {
 	const struct send_options *options;
 	struct message_source	  *source;
 	uint64_t		   start_ns;	/* of the run, for all cores */
-	struct span		   rcpt_lines;	/* "RCPT TO:<...>\r\n" of each mailbox of the pool */
-	const uint32_t		  *rcpt_at;	/* offset of each, and of the end */
+	struct sizes		   sizes;	/* with --size-distribution */
+	struct mailboxes	   mailboxes;
 };
 
 struct send_ticket {
@@ -107,15 +111,5 @@ void	       send_session_wake(struct list_node *waiting);
 void send_session_finish(struct list_node *node);
 /* Cut now. */
 void send_session_cut(struct list_node *node);
-
-/* The mailbox number n of the pool. */
-static inline struct span
-send_mailbox(const struct send_shared *shared, uint64_t n)
-{
-	static const size_t before = sizeof("RCPT TO:<") - 1, after = sizeof(">\r\n") - 1;
-
-	return span_make(shared->rcpt_lines.data + shared->rcpt_at[n] + before,
-			 shared->rcpt_at[n + 1] - shared->rcpt_at[n] - before - after);
-}
 
 #endif

@@ -36,7 +36,6 @@ struct transaction {
 	bool	 mailed;   /* MAIL was answered 250 */
 	bool	 sent;	   /* the end of data is on its way: without an answer the outcome is unknown */
 	uint64_t begun_ns, sent_ns;
-	uint64_t rcpt_first; /* in the pool */
 	uint32_t rcpt_replied, rcpt_accepted;
 	unsigned code;	   /* first refusal that decides; 0: none */
 	enum bench_stage stage; /* of that refusal */

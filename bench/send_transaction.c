@@ -8,25 +8,24 @@
 static void
 put_recipients(struct send_session *s, const struct transaction *t, uint64_t first, uint64_t count)
 {
-	const struct send_shared *shared = s->core->shared;
-	uint64_t pool = send_options_of(s)->pool, at = (t->rcpt_first + first) % pool;
+	static const char before[] = "RCPT TO:<", after[] = ">\r\n";
+	char line[sizeof(before) + MESSAGE_ADDRESS_MAX + sizeof(after)], *to = line + sizeof(before) - 1;
 
-	/* Lines of neighbours lie behind one another; the pool is a ring. */
-	while (count) {
-		uint64_t n = MIN_OF(count, pool - at);
+	memcpy(line, before, sizeof(before) - 1);
+	for (uint64_t i = first; i < first + count; i++) {
+		struct span rcpt = mailboxes_recipient(&s->core->shared->mailboxes, t->ticket.seq, i, to);
 
-		send_session_put(s, span_make(shared->rcpt_lines.data + shared->rcpt_at[at],
-				 shared->rcpt_at[at + n] - shared->rcpt_at[at]));
-		count -= n;
-		at = 0;
+		memcpy(to + rcpt.len, after, sizeof(after) - 1);
+		send_session_put(s, span_make(line, sizeof(before) - 1 + rcpt.len + sizeof(after) - 1));
 	}
 }
 
 static void
 put_mail(struct send_session *s, const struct transaction *t)
 {
-	char line[MESSAGE_ADDRESS_MAX + 96];
-	int n = snprintf(line, sizeof(line), "MAIL FROM:<%s>", send_options_of(s)->from);
+	char line[MESSAGE_ADDRESS_MAX + 96], room[MESSAGE_ADDRESS_MAX];
+	struct span from = mailboxes_from(&s->core->shared->mailboxes, t->ticket.seq, room);
+	int n = snprintf(line, sizeof(line), "MAIL FROM:<%.*s>", (int)from.len, from.data);
 
 	if (s->offers.size)
 		n += snprintf(line + n, sizeof(line) - (size_t)n, " SIZE=%llu",
@@ -71,8 +70,8 @@ put_bdat(struct send_session *s, struct transaction *t)
 static void
 ledger_recipients(struct send_session *s, const struct transaction *t, const char *key, bool refused)
 {
-	const struct send_shared *shared = s->core->shared;
 	struct ledger_text *lines = &s->core->ledger.lines;
+	char room[MESSAGE_ADDRESS_MAX];
 	bool first = true;
 
 	for (uint32_t i = 0; i < t->rcpt_replied; i++) {
@@ -84,7 +83,7 @@ ledger_recipients(struct send_session *s, const struct transaction *t, const cha
 			ledger_put(lines, SPAN_LITERAL("="));
 		}
 		ledger_put_address(lines, first,
-				   send_mailbox(shared, (t->rcpt_first + i) % shared->options->pool));
+				   mailboxes_recipient(&s->core->shared->mailboxes, t->ticket.seq, i, room));
 		first = false;
 	}
 }
@@ -160,17 +159,18 @@ transaction_begin(struct send_session *s, const struct send_ticket *ticket)
 {
 	const struct send_options *o = send_options_of(s);
 	struct transaction *t = &s->transactions[s->transactions[0].open ? 1 : 0];
-	uint64_t now = reactor_now(send_reactor_of(s));
+	uint64_t now = reactor_now(send_reactor_of(s)), size = o->size;
 
 	INVARIANT(!t->open);
 	s->messages++;
 	t->ticket = *ticket;
 	t->report = send_report_at(s->core, ticket->due_ns);
-	message_make(s->core->shared->source, ticket->seq, ticket->due_ns, &t->message);
+	if (o->size_distribution)
+		size = sizes_of(&s->core->shared->sizes, o->seed, ticket->seq);
+	message_make(s->core->shared->source, ticket->seq, size, ticket->due_ns, &t->message);
 	t->open = true;
 	t->mailed = t->sent = false;
 	t->begun_ns = now;
-	t->rcpt_first = ticket->seq * o->recipients % o->pool;
 	t->rcpt_replied = t->rcpt_accepted = 0;
 	t->code = 0;
 	memset(t->refused, 0, (o->recipients + 63) / 64 * sizeof(t->refused[0]));

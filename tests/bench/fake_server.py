@@ -101,14 +101,13 @@ class FakeServer:
             writer.write((reply + "\r\n").encode())
 
     async def text(self, connection, message, reader):
-        begun, text = time.monotonic(), b""
-        while not (text.endswith(b"\r\n.\r\n") or text == b".\r\n"):
-            line = await reader.readline()
+        begun, text = time.monotonic(), bytearray()
+        while (line := await reader.readline()) != b".\r\n":
             if not line:
                 connection.text_octets = len(text)
                 raise ConnectionError
-            text += line
-        message.text = re.sub(rb"(?m)^\.", b"", text[:-3])
+            text += line[1:] if line.startswith(b".") else line
+        message.text = bytes(text)
         message.seconds = time.monotonic() - begun
 
 

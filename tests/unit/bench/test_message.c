@@ -10,7 +10,7 @@ static struct message_source *
 made(uint64_t size)
 {
 	const struct message_source_params params = {
-		.run = 0x5d0c93aa, .size = size, .from = "a@example.org", .to = "b@example.org",
+		.run = 0x5d0c93aa, .size_max = size, .from = "a@example.org", .to = "b@example.org",
 		.date = "Mon, 01 Jan 2024 00:00:00 +0000",
 	};
 	struct message_source *source;
@@ -43,7 +43,7 @@ START_TEST(made_messages_are_sound)
 	size_t len, stuffed_len, again_len, least = 0;
 
 	for (uint32_t seq = 0; seq < 300; seq += 7) {
-		message_make(source, seq, seq * UINT64_C(1000000000000), &m);
+		message_make(source, seq, sizes[_i], seq * UINT64_C(1000000000000), &m);
 		text = whole(&m, false, &len);
 		stuffed = whole(&m, true, &stuffed_len);
 		ck_assert_uint_eq(m.size, len);
@@ -80,13 +80,42 @@ START_TEST(made_messages_are_sound)
 	message_source_free(source);
 } END_TEST
 
+/* Of one source, in any order. */
+START_TEST(sizes_may_differ)
+{
+	struct message_source *source = made(100000);
+	struct message m;
+	char *text, *stuffed, *again;
+	size_t len, stuffed_len, again_len;
+
+	for (uint32_t seq = 0; seq < 300; seq++) {
+		uint64_t size = 400 + seq * UINT64_C(7919) % 99601;
+
+		message_make(source, seq, size, 1, &m);
+		ck_assert_uint_eq(m.size, size);
+		text = whole(&m, false, &len);
+		stuffed = whole(&m, true, &stuffed_len);
+		ck_assert_uint_eq(len, size);
+		ck_assert_uint_eq(m.crc, checksum_add(0, span_make(text, len)));
+		again = message_stuff(span_make(text, len), &again_len);
+		ck_assert_uint_eq(again_len, stuffed_len);
+		ck_assert_mem_eq(again, stuffed, stuffed_len);
+		free(text);
+		free(stuffed);
+		free(again);
+	}
+	message_make(source, 1, 1000000, 1, &m); /* more than was said */
+	ck_assert_uint_eq(m.size, 100000);
+	message_source_free(source);
+} END_TEST
+
 START_TEST(neighbours_differ_throughout)
 {
 	struct message_source *source = made(4096);
 	struct message a, b;
 
-	message_make(source, 1, 1, &a);
-	message_make(source, 2, UINT64_MAX, &b);
+	message_make(source, 1, 4096, 1, &a);
+	message_make(source, 2, 4096, UINT64_MAX, &b);
 	ck_assert(a.body.data != b.body.data);
 	ck_assert_uint_eq(a.body.len, b.body.len);
 	for (size_t at = 0; at + 80 <= a.body.len; at += 80)
@@ -151,6 +180,7 @@ main(void)
 	TCase *tc = case_new("message");
 
 	tcase_add_loop_test(tc, made_messages_are_sound, 0, COUNT_OF(sizes));
+	tcase_add_test(tc, sizes_may_differ);
 	tcase_add_test(tc, neighbours_differ_throughout);
 	tcase_add_loop_test(tc, texts_normalise_and_stuff, 0, COUNT_OF(text_cases));
 	tcase_add_test(tc, missing_file_says_so);

@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What the sender is asked to send it sends, told by the server that got it."""
+import collections
+import sys
+
+import ringpost
+from fake_server import FakeServer, send, start
+from ringpost import expect, expect_equal, expect_in
+
+
+def write(rig, name, text):
+    with open(rig.path(name), "w", encoding="utf-8") as file:
+        file.write(text)
+    return rig.path(name)
+
+
+def sizes(rig):
+    """Of each size as many as its weight says; the same messages whatever the number of threads."""
+    name = write(rig, "sizes", "# octets weight\n2000 3\n5K 1\n")
+    seen = []
+    for cores in (1, 2):
+        server = FakeServer(rig)
+        told = send(rig, server, "--messages", 400, "--size-distribution", name, "--seed", 3, "--cores", cores)
+        lengths = collections.Counter(len(m.text) for m in server.messages())
+        expect_equal(set(lengths), {2000, 5120}, "sizes that came")
+        expect(60 <= lengths[5120] <= 140, f"{lengths[5120]} of 400 are large, a quarter should be")
+        expect_equal(told["octets"], sum(len(m.text) for m in server.messages()), "octets told")
+        seen.append(lengths)
+    expect_equal(seen[0], seen[1], "what came with one thread and with two")
+    server = FakeServer(rig)
+    send(rig, server, "--messages", 300, "--size-distribution", "corporate", "--sessions", 5)
+    lengths = sorted(len(m.text) for m in server.messages())
+    expect(15000 < lengths[150] < 50000, f"the median of corporate mail is {lengths[150]}")
+    expect(lengths[-1] > 300000, f"the largest of 300 corporate messages is {lengths[-1]}")
+    wrong = rig.run("ringpost-bench", "send", "--to", server.to, "--size-distribution", write(rig, "wrong", "4K\nbig 2\n"))
+    expect_equal(wrong.returncode, 1)
+    expect_in('"big" is no size', wrong.stderr)
+
+
+def domains(rig):
+    """A hundred thousand domains of which one has half of the mail; senders likewise; the ledger says the same."""
+    tail = "".join(f"d{i}.example\n" for i in range(100000))
+    name = write(rig, "domains", "large.example 100000\n" + tail)
+    senders = write(rig, "senders", "one.example 3\ntwo.example 1\n")
+    server, ledger = FakeServer(rig), rig.path("ledger")
+    send(rig, server, "--messages", 400, "--recipients", 2, "--rcpt", "u%d@ignored.example", "--rcpt-domains", name,
+         "--from", "news@ignored.example", "--from-domains", senders, "--ledger", ledger)
+    rcpts = [r for m in server.messages() for r in m.recipients]
+    to = collections.Counter(r.split("@")[1] for r in rcpts)
+    expect_equal(len(rcpts), 800)
+    expect(300 <= to["large.example"] <= 500, f"{to['large.example']} of 800 went to the domain with half of the mail")
+    expect(len(to) > 300, f"{len(to)} domains of the tail")
+    expect(all(r.startswith("u") for r in rcpts), "the local parts are not those of the pattern")
+    of = collections.Counter(m.mail for m in server.messages())
+    expect_equal(set(of), {"news@one.example", "news@two.example"})
+    expect(60 <= of["news@two.example"] <= 140, f"{of['news@two.example']} of 400 from the sender with a quarter")
+    booked = [r for line in ringpost.read_text(ledger).splitlines()
+              for r in line.split(" rcpt=")[1].split(" ")[0].split(",")]
+    expect_equal(sorted(booked), sorted(rcpts), "recipients of the ledger")
+
+
+if __name__ == "__main__":
+    sys.exit(ringpost.main(sizes, domains))
