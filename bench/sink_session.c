@@ -21,6 +21,8 @@
 	X(LEAVING) /* the last reply is being sent */                                              \
 	X(CLOSED)
 
+enum { LAST_WORDS_MS = 10000 }; /* for answers on their way to a client that has closed its half */
+
 enum sink_state {
 #define X(id) SINK_STATE_##id,
 	SINK_STATES(X)
@@ -153,6 +155,13 @@ session_ended(struct stream *stream, int result)
 	if (s->state != SINK_STATE_LEAVING && (s->mail || result < 0)) {
 		report_add(&s->core->report, REPORT_SESSIONS_LOST, 1);
 		report_errno(&s->core->report, result);
+	}
+	if (result == 0 && stream_unsent(stream) > 0) {
+		/* Who says QUIT and closes its half at once, as Exim does, still reads the answers. */
+		s->state = SINK_STATE_LEAVING;
+		s->resume = session_close;
+		reactor_arm_ms(reactor_of_session(s), &s->delay, LAST_WORDS_MS);
+		return;
 	}
 	session_close(s);
 }
