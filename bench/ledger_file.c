@@ -8,9 +8,9 @@
 #include <fcntl.h>
 
 static void
-failed(int result)
+failed(const struct ledger_file *file, int result)
 {
-	(void)fprintf(stderr, "ringpost-bench: cannot write the ledger: %s\n", strerror(-result));
+	(void)fprintf(stderr, "ringpost-bench: cannot write %s: %s\n", file->path, strerror(-result));
 	exit(1);
 }
 
@@ -35,7 +35,7 @@ written(struct io_op *op, const struct io_event *event)
 	struct list_node *node;
 
 	if (event->result < 0)
-		failed(event->result);
+		failed(file, event->result);
 	if ((size_t)event->result < file->iov.iov_len) {
 		file->iov.iov_base = (char *)file->iov.iov_base + event->result;
 		file->iov.iov_len -= (size_t)event->result;
@@ -80,16 +80,30 @@ opened(struct io_op *op, const struct io_event *event)
 	file->opened(file, event->result < 0 ? event->result : 0);
 }
 
-void
-ledger_file_open(struct ledger_file *file, struct reactor *r, const char *path,
-		 void (*on_opened)(struct ledger_file *, int))
+static void
+open_with(struct ledger_file *file, struct reactor *r, const char *path, int flags,
+	  void (*on_opened)(struct ledger_file *, int))
 {
-	*file = (struct ledger_file){ .reactor = r, .fd = -1, .opened = on_opened };
+	*file = (struct ledger_file){ .reactor = r, .path = path, .fd = -1, .opened = on_opened };
 	list_init(&file->waiters);
 	list_init(&file->waiters_writing);
 	reactor_hook_init(&file->flush, flush_run);
 	io_op_init(&file->op, opened);
-	io_open(r->io, &file->op, IO_CWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	io_open(r->io, &file->op, IO_CWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | flags, 0644);
+}
+
+void
+ledger_file_open(struct ledger_file *file, struct reactor *r, const char *path,
+		 void (*on_opened)(struct ledger_file *, int))
+{
+	open_with(file, r, path, 0, on_opened);
+}
+
+void
+ledger_file_create(struct ledger_file *file, struct reactor *r, const char *path,
+		   void (*on_opened)(struct ledger_file *, int))
+{
+	open_with(file, r, path, O_TRUNC, on_opened);
 }
 
 void

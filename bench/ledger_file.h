@@ -29,6 +29,7 @@ struct ledger_file {
 	struct iovec	    iov;
 	struct reactor_hook flush;
 	struct list	    waiters, waiters_writing;
+	const char	   *path;
 	int		    fd;
 	void (*opened)(struct ledger_file *file, int result);
 	void (*idle)(struct ledger_file *file);
@@ -37,6 +38,9 @@ struct ledger_file {
 /* Opens or creates the file at path (borrowed); opened follows with 0 or a negative errno. */
 void ledger_file_open(struct ledger_file *file, struct reactor *r, const char *path,
 		      void (*opened)(struct ledger_file *file, int result));
+/* The same of a file that begins empty. */
+void ledger_file_create(struct ledger_file *file, struct reactor *r, const char *path,
+			void (*opened)(struct ledger_file *file, int result));
 /* The lines put so far are whole.  waiter may be NULL. */
 void ledger_file_push(struct ledger_file *file, struct ledger_waiter *waiter);
 void ledger_waiter_init(struct ledger_waiter *waiter, void (*written)(struct ledger_waiter *waiter));

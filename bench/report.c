@@ -188,5 +188,7 @@ report_print(FILE *to, const struct report *r, const struct crew_usage *used,
 			      r->timeline.start_ns);
 		timeline_print(to, &r->timeline);
 	}
+	if (r->print_more)
+		r->print_more(to, json);
 	(void)fprintf(to, json ? "}\n" : "");
 }

@@ -88,6 +88,8 @@ struct report {
 	unsigned	 cores;	    /* threads that this is of; 0: one */
 	double		 busy;	    /* share of one core that the busiest thread used, 0..1 */
 	double		 warm_up_s; /* what is not in here but for the timeline */
+	/* Prints what its owner has beside: ", \"key\": value" for JSON, else lines.  NULL: nothing. */
+	void (*print_more)(FILE *to, bool json);
 };
 
 #define REPORT_KNOWN(id) (1u << REPORT_##id)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench/sink.h - the sink: a next hop that takes everything, keeps the account of it, and misbehaves on request.
+ * bench/sink.h - the sink: next hops that take everything, keep the account of it, and misbehave on request.
+ * How they behave is in sink_behaviour.h, what they received for whom in sink_tally.h.
  */
 #ifndef BENCH_SINK_H
 #define BENCH_SINK_H
@@ -9,6 +10,7 @@
 #include "bench/ledger_file.h"
 #include "bench/options.h"
 #include "bench/report.h"
+#include "bench/sink_export.h"
 #include "core/stream.h"
 
 enum {
@@ -18,22 +20,10 @@ enum {
 	SINK_STOP_MS	    = 3000, /* after an interrupt, transactions may end so long */
 };
 
-/* Where --delay-at and --close-at strike. */
-enum sink_stage {
-	SINK_BANNER,
-	SINK_EHLO,
-	SINK_MAIL,
-	SINK_RCPT,
-	SINK_DATA,   /* after DATA, or after a BDAT line */
-	SINK_BODY,   /* within the text */
-	SINK_DOT,    /* the text is whole; it is not recorded */
-	SINK_ANSWER, /* it is recorded; the answer does not come */
-};
-
 struct sink_options {
 	struct option_endpoints listen;
-	uint64_t	      cores, delay_ms, messages_per_session, size_max, seed;
-	const char	     *ledger, *store;
+	uint64_t	      cores, delay_ms, messages_per_session, size_max, seed, domains;
+	const char	     *ledger, *store, *behaviour, *export;
 	struct option_refusal refuse_mail, refuse_rcpt, refuse_data, refuse_dot;
 	unsigned	      delay_at; /* enum sink_stage */
 	struct option_chance  close_at;
@@ -41,8 +31,21 @@ struct sink_options {
 	bool json;
 };
 
+/* What the cores share. */
+struct sink_shared {
+	const struct sink_options *options;
+	struct sink_behaviour	  *behaviour;
+	struct sink_tallies	  *tallies;
+	struct endpoint		  *listen;  /* listen_count of them */
+	struct sink_tally	 **hosts;   /* of each */
+	size_t			   listen_count;
+	int			   store;   /* directory, or -1 */
+	_Atomic(unsigned)	   working; /* cores that may still count something */
+};
+
 struct sink_listener {
 	struct sink_core  *core;
+	struct sink_tally *host;
 	struct io_op	   accept;
 	struct wheel_timer again; /* accept after trouble */
 	int		   fd;
@@ -50,21 +53,24 @@ struct sink_listener {
 
 struct sink_core {
 	struct crew_member	  *member;
+	struct sink_shared	  *shared;
 	const struct sink_options *options;
-	struct sink_listener	   listeners[OPTION_ENDPOINTS_MAX];
+	struct sink_listener	  *listeners;
 	size_t			   listener_count; /* open ones */
-	int			   store;	   /* directory, or -1 */
 	struct ledger_file	   ledger;
-	bool			   ledger_open, stopping;
+	struct sink_export	   export; /* of the first core */
+	unsigned		   opening; /* files */
+	bool			   ledger_open, stopping, idle;
 	struct list		   sessions;
 	struct wheel_timer	   cut; /* the end after an interrupt */
+	struct wheel_timer	   others; /* the exporter waits for the other cores */
 	uint64_t		   chance, stored;
 	struct span		   greeting, offers; /* "220 ..."; the reply to EHLO */
 	struct report		   report;
 };
 
 /* Takes the descriptor over; closes it when memory is out. */
-void sink_session_start(struct sink_core *core, int fd);
+void sink_session_start(struct sink_core *core, struct sink_tally *host, int fd);
 /* The core stops: sessions between transactions end now. */
 void sink_session_stop(struct list_node *node);
 void sink_session_cut(struct list_node *node);

@@ -1,128 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One session of the sink.  It reads on only when it has answered: while a delay runs, a file is written or a ledger
- * line is under way, the stream is paused, so answers of a pipelined group stay in order without a queue.
- *
- * The end of a message is a short chain, each link of which may take a while:
- *	text whole -> delay -> stored in a file -> line in the ledger -> answer
+ * Every answer to a stage goes the same way: the dice are thrown when the command comes (judge), what they say is counted
+ * at once, and it is done when the delay they gave is over (speak).  An answer always leaves the state to come, so one
+ * place, deliver(), decides how a session goes on.
  */
+#include "bench/sink_session_internal.h"
+
 #include <errno.h>
-#include <fcntl.h>
 
-#include "bench/sink.h"
-#include "bench/text.h"
-#include "bench/wire.h"
-
-#define SINK_STATES(X)                                                                             \
-	X(COMMAND) /* a command line comes next */                                                 \
-	X(TEXT)	   /* text until CRLF.CRLF */                                                      \
-	X(CHUNK)   /* text of a BDAT chunk */                                                      \
-	X(BUSY)	   /* a link of the chain, or a delay, is under way: nothing is read */            \
-	X(LEAVING) /* the last reply is being sent */                                              \
-	X(CLOSED)
-
-enum { LAST_WORDS_MS = 10000 }; /* for answers on their way to a client that has closed its half */
-
-enum sink_state {
-#define X(id) SINK_STATE_##id,
-	SINK_STATES(X)
-#undef X
+enum {
+	SLICES_PER_S = 20,	      /* a slow session reads so often */
+	SLOW_ENOUGH_NS = 5000000,     /* shorter pauses are not worth a timer's tick */
+	LAST_WORDS_MS = 10000,	      /* for answers on their way to a client that may not read them */
 };
-
-struct sink_session {
-	struct sink_core    *core;
-	struct stream	     stream;
-	struct list_node     node;
-	struct wheel_timer   delay;
-	struct ledger_waiter waiter;
-	enum sink_state	     state, after; /* after: the state that follows BUSY */
-	void (*resume)(struct sink_session *s); /* what a delay delays */
-	unsigned	     held_len; /* the reply that a delay holds back */
-	char		     held_text[512];
-	bool		     mail, null_path, gone, chunk_last, data_refused, too_large;
-	uint64_t	     messages;
-	/* the transaction */
-	struct ledger_text   from, recipients; /* escaped, as in the ledger */
-	unsigned	     recipient_count;
-	uint64_t	     chunk_left, ended_ns; /* ended_ns: when the text was whole */
-	struct text_account  account;
-	struct ledger_text   kept; /* text, for --store and for reports */
-	struct wire_text     decoder;
-	/* --store */
-	struct io_op file_op;
-	struct iovec file_iov;
-	uint64_t     file_at;
-	int	     file;
-	char	     file_name[64];
-};
-
-static const struct sink_options *
-options_of(const struct sink_session *s)
-{
-	return s->core->options;
-}
-
-static struct reactor *
-reactor_of_session(struct sink_session *s)
-{
-	return &s->core->member->reactor;
-}
-
-/* --- chance ------------------------------------------------------------------------------------------ */
-
-static bool
-happens(struct sink_session *s, double percent)
-{
-	uint64_t x = s->core->chance;
-
-	if (percent >= 100)
-		return true;
-	/* xorshift64: the seed decides, not the machine. */
-	x ^= x << 13;
-	x ^= x >> 7;
-	x ^= x << 17;
-	s->core->chance = x;
-	return percent > 0 && (double)(x >> 11) * 0x1p-53 * 100 < percent;
-}
-
-static bool
-refuses(struct sink_session *s, const struct option_refusal *refusal)
-{
-	return refusal->code && happens(s, refusal->percent);
-}
-
-static bool
-closes_at(struct sink_session *s, enum sink_stage stage)
-{
-	const struct option_chance *chance = &options_of(s)->close_at;
-
-	return chance->word == (int)stage && happens(s, chance->percent);
-}
 
 /* --- ends -------------------------------------------------------------------------------------------- */
 
-static void
-transaction_reset(struct sink_session *s)
-{
-	s->mail = s->null_path = s->data_refused = s->too_large = s->chunk_last = false;
-	s->from.len = s->recipients.len = s->kept.len = 0;
-	s->recipient_count = 0;
-	text_reset(&s->account);
-}
-
-static void
-free_perhaps(struct sink_session *s)
+void
+sink_session_free(struct sink_session *s)
 {
 	struct sink_core *core = s->core;
 
 	if (!s->gone || !io_op_idle(&s->file_op))
 		return;
-	timeline_sessions(&core->report.timeline, reactor_now(reactor_of_session(s)), -1);
+	timeline_sessions(&core->report.timeline, reactor_now(sink_session_reactor(s)), -1);
+	if (s->entered)
+		sink_tally_leave(s->entered);
+	sink_tally_leave(s->host);
 	list_remove(&s->node);
-	transaction_reset(s);
-	free(s->from.data);
-	free(s->recipients.data);
-	free(s->kept.data);
+	sink_transaction_fini(s);
 	free(s);
 	sink_session_gone(core);
 }
@@ -133,18 +39,41 @@ session_closed(struct stream *stream)
 	struct sink_session *s = CONTAINER_OF(stream, struct sink_session, stream);
 
 	s->gone = true;
-	free_perhaps(s);
+	sink_session_free(s);
 }
 
-static void
-session_close(struct sink_session *s)
+void
+sink_session_close(struct sink_session *s)
 {
 	if (s->state == SINK_STATE_CLOSED)
 		return;
 	s->state = SINK_STATE_CLOSED;
-	wheel_disarm(&reactor_of_session(s)->wheel, &s->delay);
+	wheel_disarm(&sink_session_reactor(s)->wheel, &s->delay);
 	ledger_waiter_cancel(&s->waiter);
 	stream_close(&s->stream);
+}
+
+static void
+go_on(struct sink_session *s, enum sink_state state)
+{
+	bool paused = s->state == SINK_STATE_BUSY;
+
+	s->state = state;
+	if (paused)
+		stream_resume(&s->stream);
+}
+
+/* Closes behind what is still to be sent: answers that were given reach the peer. */
+static void
+leave(struct sink_session *s)
+{
+	go_on(s, SINK_STATE_LEAVING);
+	if (stream_unsent(&s->stream) == 0) {
+		sink_session_close(s);
+		return;
+	}
+	s->resume = sink_session_close;
+	reactor_arm_ms(sink_session_reactor(s), &s->delay, LAST_WORDS_MS);
 }
 
 static void
@@ -156,14 +85,11 @@ session_ended(struct stream *stream, int result)
 		report_add(&s->core->report, REPORT_SESSIONS_LOST, 1);
 		report_errno(&s->core->report, result);
 	}
-	if (result == 0 && stream_unsent(stream) > 0) {
-		/* Who says QUIT and closes its half at once, as Exim does, still reads the answers. */
-		s->state = SINK_STATE_LEAVING;
-		s->resume = session_close;
-		reactor_arm_ms(reactor_of_session(s), &s->delay, LAST_WORDS_MS);
-		return;
-	}
-	session_close(s);
+	/* Who says QUIT and closes its half at once, as Exim does, still reads the answers. */
+	if (result == 0)
+		leave(s);
+	else
+		sink_session_close(s);
 }
 
 static void
@@ -172,36 +98,89 @@ session_sent(struct stream *stream)
 	struct sink_session *s = CONTAINER_OF(stream, struct sink_session, stream);
 
 	if (s->state == SINK_STATE_LEAVING)
-		session_close(s);
+		sink_session_close(s);
 }
 
-/* --- replies ----------------------------------------------------------------------------------------- */
+/* --- chance ------------------------------------------------------------------------------------------ */
 
-static void
-reply(struct sink_session *s, struct span text)
+/* 0 <= x < 1; xorshift64: the seed decides, not the machine. */
+static double
+chance(struct sink_core *core)
 {
-	int result = stream_write(&s->stream, text);
+	uint64_t x = core->chance;
+
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	core->chance = x;
+	return (double)(x >> 11) * 0x1p-53;
+}
+
+static const struct sink_rule *
+pick(struct sink_session *s, const struct sink_profile *p, enum sink_stage stage, bool delays)
+{
+	if (!sink_profile_has(p, stage, delays))
+		return NULL;
+	return sink_profile_pick(p, stage, delays, 100 * chance(s->core));
+}
+
+static const enum bench_stage report_stages[SINK_STAGE_COUNT] = {
+#define X(id, ...) [SINK_##id] = STAGE_##id,
+	SINK_STAGES(X)
+#undef X
+};
+
+struct sink_verdict
+sink_session_refusal(struct sink_session *s, enum sink_stage stage, struct sink_tally *tally, unsigned code, struct span text)
+{
+	struct report *report = &s->core->report;
+
+	report_code(report, report_stages[stage], code);
+	timeline_error(&report->timeline, reactor_now(sink_session_reactor(s)));
+	sink_tally_add(s->core->shared->tallies, tally, code < 500 ? SINK_COUNT_DEFERRED : SINK_COUNT_REFUSED, 1);
+	return (struct sink_verdict){ .action = SINK_ACTION_REFUSE, .code = code, .text = text };
+}
+
+struct sink_verdict
+sink_session_judge(struct sink_session *s, enum sink_stage stage, struct sink_tally *tally)
+{
+	const struct sink_profile *profile = sink_session_profile(s, tally);
+	const struct sink_rule *delay = pick(s, profile, stage, true), *rule = pick(s, profile, stage, false);
+	struct sink_verdict v = { .action = rule ? (enum sink_action)rule->action : SINK_ACTION_USUAL };
+
+	switch (v.action) {
+	case SINK_ACTION_USUAL: case SINK_ACTION_DELAY: case SINK_ACTION_LEAVE: case SINK_ACTION_COUNT:
+		break;
+	case SINK_ACTION_REFUSE:
+		v = sink_session_refusal(s, stage, tally, rule->code, rule->text);
+		break;
+	case SINK_ACTION_CLOSE: case SINK_ACTION_RESET: case SINK_ACTION_HANG:
+		timeline_error(&s->core->report.timeline, reactor_now(sink_session_reactor(s)));
+		sink_tally_add(s->core->shared->tallies, tally, SINK_COUNT_DROPPED, 1);
+		break;
+	}
+	if (delay)
+		v.delay_ms = delay->delay_min_ms +
+			     (uint64_t)(chance(s->core) * (delay->delay_max_ms - delay->delay_min_ms + 1.0));
+	return v;
+}
+
+/* --- answers ----------------------------------------------------------------------------------------- */
+
+void
+sink_session_reply(struct sink_session *s, struct span text)
+{
+	int result = text.len ? stream_write(&s->stream, text) : 0;
 
 	if (UNLIKELY(result < 0))
-		session_close(s);
+		sink_session_close(s);
 }
 
-static void
-busy(struct sink_session *s, enum sink_state after)
+void
+sink_session_busy(struct sink_session *s)
 {
 	s->state = SINK_STATE_BUSY;
-	s->after = after;
 	stream_pause(&s->stream);
-}
-
-static void
-busy_end(struct sink_session *s)
-{
-	s->state = s->after;
-	if (s->state == SINK_STATE_COMMAND && s->core->stopping)
-		s->state = SINK_STATE_LEAVING; /* session_sent() closes once the answer is out */
-	else
-		stream_resume(&s->stream);
 }
 
 static void
@@ -212,390 +191,112 @@ delay_run(struct wheel_timer *timer)
 	s->resume(s);
 }
 
-static void
-delayed_reply(struct sink_session *s)
+void
+sink_session_wait(struct sink_session *s, uint64_t ms, void (*resume)(struct sink_session *s))
 {
-	busy_end(s);
-	reply(s, span_make(s->held_text, s->held_len));
-}
-
-/* Answers at a stage where --delay and --close-at may strike; the next state is `after`. */
-static void
-answer(struct sink_session *s, enum sink_stage stage, enum sink_state after, struct span text)
-{
-	if (closes_at(s, stage)) {
-		session_close(s);
-		return;
-	}
-	s->state = after;
-	if (!options_of(s)->delay_ms || options_of(s)->delay_at != stage) {
-		reply(s, text);
-		return;
-	}
-	INVARIANT(text.len <= sizeof(s->held_text));
-	memcpy(s->held_text, text.data, text.len);
-	s->held_len = (unsigned)text.len;
-	s->resume = delayed_reply;
-	busy(s, after);
-	reactor_arm_ms(reactor_of_session(s), &s->delay, options_of(s)->delay_ms);
-}
-
-static struct span
-refusal_text(char buffer[static 64], unsigned code)
-{
-	int n = snprintf(buffer, 64, "%u %u.7.0 Refused as asked\r\n", code, code / 100);
-
-	return span_make(buffer, (size_t)n);
+	sink_session_busy(s);
+	s->resume = resume;
+	reactor_arm_ms(sink_session_reactor(s), &s->delay, ms);
 }
 
 static void
-refuse(struct sink_session *s, enum bench_stage stage, enum sink_stage strikes, enum sink_state after, unsigned code)
+say(struct sink_session *s, enum sink_state state, struct span text)
 {
-	char text[64];
-
-	report_code(&s->core->report, stage, code);
-	answer(s, strikes, after, refusal_text(text, code));
+	/* At the end of a run a session leaves with the answer that ends its transaction. */
+	if (state == SINK_STATE_COMMAND && s->core->stopping && !s->mail)
+		state = SINK_STATE_LEAVING;
+	go_on(s, state);
+	sink_session_reply(s, text);
+	if (s->state == SINK_STATE_LEAVING)
+		leave(s);
 }
 
-/* --- the end of a message -------------------------------------------------------------------------------- */
-
+/* RFC 5321 section 3.8: 421 says that the connection is closed.  A greeting that refuses is the last
+ * word too. */
 static void
-ledger_write(struct sink_session *s, enum ledger_kind kind, unsigned code, bool answered)
+refuse(struct sink_session *s, const struct sink_verdict *v)
 {
-	struct ledger_text *lines = &s->core->ledger.lines, reported = { 0 };
-	const struct text_account *a = &s->account;
-	struct span id = span_make(a->id, a->id_len), of;
+	char text[SINK_REPLY_TEXT_MAX + 32];
+	int n;
 
-	if (kind == LEDGER_RECEIVED && s->null_path && !a->id_len &&
-	    text_report_parse(span_make(s->kept.data, s->kept.len), &of, &reported)) {
-		kind = LEDGER_REPORTED;
-		id = of;
-	}
-	ledger_put_begin(lines, kind, id, a->size, a->crc);
-	if (code)
-		ledger_put_key_uint(lines, "code", code);
-	ledger_put(lines, SPAN_LITERAL(" from="));
-	ledger_put(lines, span_make(s->from.data, s->from.len));
-	ledger_put(lines, SPAN_LITERAL(" rcpt="));
-	if (kind == LEDGER_REPORTED)
-		ledger_put(lines, span_make(reported.data, reported.len));
+	if (v->text.len)
+		n = snprintf(text, sizeof(text), "%u %.*s\r\n", v->code, (int)v->text.len, v->text.data);
 	else
-		ledger_put(lines, span_make(s->recipients.data, s->recipients.len));
-	if (!answered)
-		ledger_put(lines, SPAN_LITERAL(" answered=no"));
-	if (s->core->store >= 0)
-		ledger_put_key(lines, "file", span_of(s->file_name));
-	ledger_put_end(lines, io_wall(reactor_of_session(s)->io));
-	free(reported.data);
+		n = snprintf(text, sizeof(text), "%u %u.7.0 Refused as asked\r\n", v->code, v->code / 100);
+	INVARIANT(n > 0 && (size_t)n < sizeof(text));
+	say(s, v->last || v->code == 421 ? SINK_STATE_LEAVING : SINK_STATE_COMMAND, span_make(text, (size_t)n));
 }
 
 static void
-message_answer(struct sink_session *s)
+deliver(struct sink_session *s, const struct sink_verdict *v, enum sink_state after, struct span usual)
 {
-	struct report *report = &s->core->report;
-	uint64_t now = reactor_now(reactor_of_session(s)), due = s->account.time_ns, latency = 0;
-
-	/* A time yet to come is of another machine's clock. */
-	if (due && due <= s->ended_ns) {
-		latency = s->ended_ns - due;
-		report_latency(report, REPORT_END_TO_END, latency);
+	switch (v->action) {
+	case SINK_ACTION_USUAL: case SINK_ACTION_DELAY: case SINK_ACTION_COUNT:
+		say(s, after, usual);
+		break;
+	case SINK_ACTION_REFUSE:
+		refuse(s, v);
+		break;
+	case SINK_ACTION_LEAVE:
+		say(s, SINK_STATE_LEAVING, usual);
+		break;
+	case SINK_ACTION_CLOSE:
+		leave(s);
+		break;
+	case SINK_ACTION_RESET:
+		io_reset_at_close(s->stream.fd);
+		sink_session_close(s);
+		break;
+	case SINK_ACTION_HANG:
+		go_on(s, SINK_STATE_HUNG);
+		break;
 	}
-	timeline_message(&report->timeline, now, s->account.size, latency);
-	s->messages++;
-	report_add(report, REPORT_MESSAGES, 1);
-	report_add(report, REPORT_RECIPIENTS, s->recipient_count);
-	report_add(report, REPORT_OCTETS, s->account.size);
-	report->last_ns = now;
-	transaction_reset(s);
-	s->after = SINK_STATE_COMMAND;
-	if (s->state == SINK_STATE_BUSY)
-		busy_end(s);
-	else
-		s->state = SINK_STATE_COMMAND;
-	reply(s, SPAN_LITERAL("250 2.0.0 taken\r\n"));
 }
 
 static void
-line_written(struct ledger_waiter *waiter)
+delayed(struct sink_session *s)
 {
-	struct sink_session *s = CONTAINER_OF(waiter, struct sink_session, waiter);
-
-	message_answer(s);
+	deliver(s, &s->verdict, s->held_after, span_make(s->held_text, s->held_len));
 }
 
-static void
-message_refuse(struct sink_session *s, unsigned code)
+void
+sink_session_speak(struct sink_session *s, const struct sink_verdict *v, enum sink_state after, struct span usual)
 {
-	char text[64];
-
-	if (s->core->ledger_open && s->account.id_len) {
-		ledger_write(s, LEDGER_REJECTED, code, true);
-		ledger_file_push(&s->core->ledger, NULL);
+	if (!v->delay_ms) {
+		deliver(s, v, after, usual);
+		return;
 	}
-	report_add(&s->core->report, REPORT_REFUSED, 1);
-	timeline_error(&s->core->report.timeline, reactor_now(reactor_of_session(s)));
-	report_code(&s->core->report, STAGE_DOT, code);
-	transaction_reset(s);
-	s->after = SINK_STATE_COMMAND;
-	if (s->state == SINK_STATE_BUSY)
-		busy_end(s);
-	else
-		s->state = SINK_STATE_COMMAND;
-	reply(s, refusal_text(text, code));
+	INVARIANT(usual.len <= sizeof(s->held_text));
+	if (usual.len)
+		memcpy(s->held_text, usual.data, usual.len);
+	s->held_len = (unsigned)usual.len;
+	s->held_after = after;
+	s->verdict = *v;
+	sink_session_wait(s, v->delay_ms, delayed);
 }
 
-static void
-message_stored(struct sink_session *s)
-{
-	bool lost = closes_at(s, SINK_ANSWER);
-
-	if (s->core->ledger_open) {
-		ledger_write(s, LEDGER_RECEIVED, lost ? 0 : 250, !lost);
-		if (!lost && s->state != SINK_STATE_BUSY)
-			busy(s, SINK_STATE_COMMAND);
-		ledger_file_push(&s->core->ledger, lost ? NULL : &s->waiter);
-	}
-	if (lost)
-		session_close(s);
-	else if (!s->core->ledger_open)
-		message_answer(s);
-}
-
-static void
-file_failed(struct sink_session *s, int result)
-{
-	(void)fprintf(stderr, "ringpost-bench sink: %s/%s: %s\n", options_of(s)->store, s->file_name,
-		      strerror(-result));
-	exit(1);
-}
-
-static void
-file_written(struct io_op *op, const struct io_event *event)
-{
-	struct sink_session *s = CONTAINER_OF(op, struct sink_session, file_op);
-	struct io *io = reactor_of_session(s)->io;
-
-	if (event->result < 0)
-		file_failed(s, event->result);
-	s->file_at += (uint64_t)event->result;
-	if ((size_t)event->result < s->file_iov.iov_len) {
-		s->file_iov.iov_base = (char *)s->file_iov.iov_base + event->result;
-		s->file_iov.iov_len -= (size_t)event->result;
-		io_write(io, op, s->file, &s->file_iov, 1, s->file_at, 0);
-		return;
-	}
-	io_close(io, s->file);
-	if (s->state == SINK_STATE_CLOSED)
-		free_perhaps(s);
-	else
-		message_stored(s);
-}
-
-static void
-file_opened(struct io_op *op, const struct io_event *event)
-{
-	struct sink_session *s = CONTAINER_OF(op, struct sink_session, file_op);
-
-	if (event->result < 0)
-		file_failed(s, event->result);
-	s->file = event->result;
-	s->file_at = 0;
-	s->file_iov = (struct iovec){ s->kept.data, s->kept.len };
-	io_op_init(op, file_written);
-	io_write(reactor_of_session(s)->io, op, s->file, &s->file_iov, 1, 0, 0);
-}
-
-static void
-message_take(struct sink_session *s)
-{
-	if (refuses(s, &options_of(s)->refuse_dot)) {
-		message_refuse(s, options_of(s)->refuse_dot.code);
-		return;
-	}
-	if (s->core->store < 0) {
-		message_stored(s);
-		return;
-	}
-	(void)snprintf(s->file_name, sizeof(s->file_name), "%013lld-%02u-%08llu.eml",
-		       (long long)(io_wall(reactor_of_session(s)->io) / 1000000), s->core->member->index,
-		       (unsigned long long)s->core->stored++);
-	if (s->state != SINK_STATE_BUSY)
-		busy(s, SINK_STATE_COMMAND);
-	io_op_init(&s->file_op, file_opened);
-	io_open(reactor_of_session(s)->io, &s->file_op, s->core->store, s->file_name,
-		O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-}
-
-static void
-message_end(struct sink_session *s)
-{
-	text_end(&s->account);
-	s->ended_ns = reactor_now(reactor_of_session(s));
-	s->state = SINK_STATE_COMMAND;
-	if (s->too_large) {
-		message_refuse(s, 552);
-		return;
-	}
-	if (closes_at(s, SINK_DOT)) {
-		session_close(s);
-		return;
-	}
-	if (options_of(s)->delay_ms && options_of(s)->delay_at == SINK_DOT) {
-		busy(s, SINK_STATE_COMMAND);
-		s->resume = message_take;
-		reactor_arm_ms(reactor_of_session(s), &s->delay, options_of(s)->delay_ms);
-		return;
-	}
-	message_take(s);
-}
-
-static void
-text_take(struct sink_session *s, struct span bytes)
-{
-	if (s->too_large)
-		return;
-	/* The account begins at the id, the limit counts all. */
-	if (s->account.size + s->account.undecided.len + bytes.len > options_of(s)->size_max) {
-		s->too_large = true;
-		return;
-	}
-	text_feed(&s->account, bytes);
-	if (s->core->store >= 0 || s->null_path)
-		ledger_put(&s->kept, bytes);
-}
-
-/* --- commands ------------------------------------------------------------------------------------------- */
-
-static void
-handle_mail(struct sink_session *s, const struct wire_command *c)
-{
-	const struct sink_options *o = options_of(s);
-
-	if (s->mail) {
-		reply(s, SPAN_LITERAL("503 5.5.1 One transaction at a time\r\n"));
-		return;
-	}
-	if (o->messages_per_session && s->messages >= o->messages_per_session) {
-		report_code(&s->core->report, STAGE_MAIL, 421);
-		s->state = SINK_STATE_LEAVING;
-		reply(s, SPAN_LITERAL("421 4.7.0 Enough for one session\r\n"));
-		return;
-	}
-	if (o->size && c->size > o->size_max) {
-		report_code(&s->core->report, STAGE_MAIL, 552);
-		reply(s, SPAN_LITERAL("552 5.3.4 Too large\r\n"));
-		return;
-	}
-	if (refuses(s, &o->refuse_mail)) {
-		refuse(s, STAGE_MAIL, SINK_MAIL, SINK_STATE_COMMAND, o->refuse_mail.code);
-		return;
-	}
-	transaction_reset(s);
-	s->mail = true;
-	s->null_path = c->path.len == 0;
-	if (!s->core->report.first_ns)
-		s->core->report.first_ns = reactor_now(reactor_of_session(s));
-	ledger_put_address(&s->from, true, s->null_path ? SPAN_LITERAL("<>") : c->path);
-	answer(s, SINK_MAIL, SINK_STATE_COMMAND, SPAN_LITERAL("250 2.1.0 ok\r\n"));
-}
-
-static void
-handle_rcpt(struct sink_session *s, const struct wire_command *c)
-{
-	if (!s->mail) {
-		reply(s, SPAN_LITERAL("503 5.5.1 MAIL first\r\n"));
-		return;
-	}
-	if (s->recipient_count == SINK_RECIPIENTS_MAX) {
-		reply(s, SPAN_LITERAL("452 4.5.3 Too many recipients\r\n"));
-		return;
-	}
-	if (refuses(s, &options_of(s)->refuse_rcpt)) {
-		report_add(&s->core->report, REPORT_RECIPIENTS_REFUSED, 1);
-		refuse(s, STAGE_RCPT, SINK_RCPT, SINK_STATE_COMMAND, options_of(s)->refuse_rcpt.code);
-		return;
-	}
-	ledger_put_address(&s->recipients, s->recipient_count++ == 0, c->path);
-	answer(s, SINK_RCPT, SINK_STATE_COMMAND, SPAN_LITERAL("250 2.1.5 ok\r\n"));
-}
-
-static void
-handle_data(struct sink_session *s)
-{
-	if (!s->recipient_count) {
-		reply(s, s->mail ? SPAN_LITERAL("554 5.5.1 No valid recipients\r\n") :
-				   SPAN_LITERAL("503 5.5.1 MAIL first\r\n"));
-		return;
-	}
-	if (refuses(s, &options_of(s)->refuse_data)) {
-		refuse(s, STAGE_DATA, SINK_DATA, SINK_STATE_COMMAND, options_of(s)->refuse_data.code);
-		return;
-	}
-	wire_text_init(&s->decoder);
-	answer(s, SINK_DATA, SINK_STATE_TEXT, SPAN_LITERAL("354 go on\r\n"));
-}
-
-/* What a BDAT chunk brings must be read whatever the answer will be (RFC 3030 section 2). */
-static void
-handle_bdat(struct sink_session *s, const struct wire_command *c)
-{
-	bool first = s->account.size == 0 && !s->account.undecided.len;
-
-	if (closes_at(s, SINK_DATA)) {
-		session_close(s);
-		return;
-	}
-	if (!options_of(s)->chunking) {
-		reply(s, SPAN_LITERAL("502 5.5.1 Not here\r\n"));
-		s->state = SINK_STATE_LEAVING; /* the chunk would be read as commands */
-		return;
-	}
-	s->chunk_left = c->size;
-	s->chunk_last = c->last;
-	s->state = SINK_STATE_CHUNK;
-	if (first && s->recipient_count && refuses(s, &options_of(s)->refuse_data))
-		s->data_refused = true;
-}
-
-static void
-chunk_end(struct sink_session *s)
-{
-	char text[64];
-
-	s->state = SINK_STATE_COMMAND;
-	if (!s->recipient_count) {
-		reply(s, SPAN_LITERAL("503 5.5.1 No valid recipients\r\n"));
-	} else if (s->data_refused) {
-		report_code(&s->core->report, STAGE_DATA, options_of(s)->refuse_data.code);
-		reply(s, refusal_text(text, options_of(s)->refuse_data.code));
-		if (s->chunk_last)
-			transaction_reset(s);
-	} else if (s->chunk_last) {
-		message_end(s);
-	} else {
-		reply(s, SPAN_LITERAL("250 2.0.0 next\r\n"));
-	}
-}
+/* --- commands ------------------------------------------------------------------------------------------ */
 
 static void
 handle_hello(struct sink_session *s, const struct wire_command *c)
 {
 	static const struct span name = SPAN_LITERAL("250-sink.example.org\r\n");
+	struct sink_verdict v = sink_session_judge(s, SINK_EHLO, s->host);
 	char text[512];
 
-	transaction_reset(s);
+	sink_transaction_reset(s);
 	if (c->verb == WIRE_HELO) {
-		answer(s, SINK_EHLO, SINK_STATE_COMMAND, SPAN_LITERAL("250 sink.example.org\r\n"));
+		sink_session_speak(s, &v, SINK_STATE_COMMAND, SPAN_LITERAL("250 sink.example.org\r\n"));
 		return;
 	}
-	if (!options_of(s)->ehlo) {
-		answer(s, SINK_EHLO, SINK_STATE_COMMAND, SPAN_LITERAL("502 5.5.1 Not here\r\n"));
+	if (!sink_session_options(s)->ehlo) {
+		sink_session_speak(s, &v, SINK_STATE_COMMAND, SPAN_LITERAL("502 5.5.1 Not here\r\n"));
 		return;
 	}
 	INVARIANT(name.len + s->core->offers.len <= sizeof(text));
 	memcpy(text, name.data, name.len);
 	memcpy(text + name.len, s->core->offers.data, s->core->offers.len);
-	answer(s, SINK_EHLO, SINK_STATE_COMMAND, span_make(text, name.len + s->core->offers.len));
+	sink_session_speak(s, &v, SINK_STATE_COMMAND, span_make(text, name.len + s->core->offers.len));
 }
 
 static void
@@ -609,38 +310,37 @@ handle_command(struct sink_session *s, struct span line)
 		handle_hello(s, &c);
 		break;
 	case WIRE_MAIL:
-		handle_mail(s, &c);
+		sink_transaction_mail(s, &c);
 		break;
 	case WIRE_RCPT:
-		handle_rcpt(s, &c);
+		sink_transaction_rcpt(s, &c);
 		break;
 	case WIRE_DATA:
-		handle_data(s);
+		sink_transaction_data(s);
 		break;
 	case WIRE_BDAT:
-		handle_bdat(s, &c);
+		sink_transaction_bdat(s, &c);
 		break;
 	case WIRE_RSET:
-		transaction_reset(s);
-		reply(s, SPAN_LITERAL("250 2.0.0 ok\r\n"));
+		sink_transaction_reset(s);
+		say(s, SINK_STATE_COMMAND, SPAN_LITERAL("250 2.0.0 ok\r\n"));
 		break;
 	case WIRE_NOOP:
-		reply(s, SPAN_LITERAL("250 2.0.0 ok\r\n"));
+		sink_session_reply(s, SPAN_LITERAL("250 2.0.0 ok\r\n"));
 		break;
 	case WIRE_VRFY:
-		reply(s, SPAN_LITERAL("252 2.5.0 Try and see\r\n"));
+		sink_session_reply(s, SPAN_LITERAL("252 2.5.0 Try and see\r\n"));
 		break;
 	case WIRE_QUIT:
-		s->state = SINK_STATE_LEAVING;
-		reply(s, SPAN_LITERAL("221 2.0.0 bye\r\n"));
+		say(s, SINK_STATE_LEAVING, SPAN_LITERAL("221 2.0.0 bye\r\n"));
 		break;
 	case WIRE_WRONG:
 		report_add(&s->core->report, REPORT_UNEXPECTED, 1);
-		reply(s, SPAN_LITERAL("501 5.5.4 Bad arguments\r\n"));
+		sink_session_reply(s, SPAN_LITERAL("501 5.5.4 Bad arguments\r\n"));
 		break;
 	case WIRE_OTHER:
 		report_add(&s->core->report, REPORT_UNEXPECTED, 1);
-		reply(s, SPAN_LITERAL("500 5.5.2 What?\r\n"));
+		sink_session_reply(s, SPAN_LITERAL("500 5.5.2 What?\r\n"));
 		break;
 	}
 }
@@ -654,8 +354,7 @@ command_read(struct sink_session *s, struct span bytes)
 
 	if (len == bytes.len) {
 		if (len > SINK_LINE_MAX) {
-			s->state = SINK_STATE_LEAVING;
-			reply(s, SPAN_LITERAL("500 5.5.2 Line too long\r\n"));
+			say(s, SINK_STATE_LEAVING, SPAN_LITERAL("500 5.5.2 Line too long\r\n"));
 			return bytes.len;
 		}
 		return 0;
@@ -673,25 +372,21 @@ text_read(struct sink_session *s, struct span bytes)
 		enum wire_text_result result = wire_text_next(&s->decoder, &rest, &piece);
 
 		if (piece.len)
-			text_take(s, piece);
+			sink_transaction_text(s, piece);
 		switch (result) {
 		case WIRE_TEXT_PIECE:
 			continue;
 		case WIRE_TEXT_MORE:
-			break;
+			return bytes.len - rest.len;
 		case WIRE_TEXT_END:
-			message_end(s);
+			sink_transaction_end(s);
 			return bytes.len - rest.len;
 		case WIRE_TEXT_BROKEN:
 			report_add(&s->core->report, REPORT_UNEXPECTED, 1);
-			session_close(s);
+			sink_session_close(s);
 			return bytes.len;
 		}
-		break;
 	}
-	if (closes_at(s, SINK_BODY))
-		session_close(s);
-	return bytes.len - rest.len;
 }
 
 static size_t
@@ -699,43 +394,84 @@ chunk_read(struct sink_session *s, struct span bytes)
 {
 	struct span piece = span_first(bytes, s->chunk_left);
 
-	if (s->recipient_count && !s->data_refused)
-		text_take(s, piece);
+	if (s->recipient_count && s->chunk_verdict.action != SINK_ACTION_REFUSE)
+		sink_transaction_text(s, piece);
 	s->chunk_left -= piece.len;
 	if (!s->chunk_left)
-		chunk_end(s);
-	else if (closes_at(s, SINK_BODY))
-		session_close(s);
+		sink_transaction_chunk_end(s);
 	return piece.len;
+}
+
+static void
+first_read(struct sink_session *s)
+{
+	struct sink_verdict v = sink_session_judge(s, SINK_BODY, s->domain);
+
+	sink_session_speak(s, &v, SINK_STATE_TEXT, (struct span){ 0 });
+}
+
+/* The next step; the octets it took.  Those of a text come in small pieces when the session reads slowly. */
+static size_t
+step(struct sink_session *s, struct span bytes, uint64_t read_rate)
+{
+	struct span piece = read_rate ? span_first(bytes, MAX_OF(read_rate / SLICES_PER_S, 1u)) : bytes;
+
+	switch (s->state) {
+	case SINK_STATE_COMMAND:
+		return command_read(s, bytes);
+	case SINK_STATE_FIRST:
+		first_read(s);
+		return 0;
+	case SINK_STATE_TEXT:
+		return text_read(s, piece);
+	case SINK_STATE_CHUNK:
+		return chunk_read(s, piece);
+	case SINK_STATE_BUSY:
+		return 0;
+	case SINK_STATE_LEAVING: case SINK_STATE_HUNG: case SINK_STATE_CLOSED:
+		return bytes.len;
+	}
+	return 0;
+}
+
+static void
+slow_over(struct sink_session *s)
+{
+	if (s->held_after == SINK_STATE_COMMAND && s->core->stopping && !s->mail)
+		sink_session_close(s);
+	else
+		go_on(s, s->held_after);
+}
+
+/* So many octets were read; pauses when they came faster than they should. */
+static void
+slow_down(struct sink_session *s, size_t octets, uint64_t read_rate)
+{
+	uint64_t now = reactor_now(sink_session_reactor(s));
+
+	s->read_until_ns = MAX_OF(s->read_until_ns, now) + octets * UINT64_C(1000000000) / read_rate;
+	if (s->read_until_ns < now + SLOW_ENOUGH_NS || s->state > SINK_STATE_CHUNK)
+		return;
+	s->held_after = s->state;
+	sink_session_wait(s, (s->read_until_ns - now) / 1000000, slow_over);
 }
 
 static size_t
 session_read(struct stream *stream, struct span bytes)
 {
 	struct sink_session *s = CONTAINER_OF(stream, struct sink_session, stream);
-	size_t done = 0, len = 0;
+	size_t done = 0;
 
 	for (;;) {
-		struct span rest = span_from(bytes, done);
+		enum sink_state before = s->state;
+		uint64_t read_rate = sink_session_profile(s, s->domain)->read_rate;
+		size_t len = step(s, span_from(bytes, done), read_rate);
 
-		switch (s->state) {
-		case SINK_STATE_COMMAND:
-			len = command_read(s, rest);
-			if (!len)
-				return done;
-			break;
-		case SINK_STATE_TEXT:
-			len = text_read(s, rest);
-			break;
-		case SINK_STATE_CHUNK:
-			len = chunk_read(s, rest);
-			break;
-		case SINK_STATE_BUSY:
-			return done;
-		case SINK_STATE_LEAVING: case SINK_STATE_CLOSED:
-			return bytes.len;
-		}
 		done += len;
+		if (read_rate && len)
+			slow_down(s, len, read_rate);
+		if (s->state == SINK_STATE_BUSY || (len == 0 && s->state == before))
+			return done;
 		/* An empty chunk ends without a further octet. */
 		if (done == bytes.len && !(s->state == SINK_STATE_CHUNK && !s->chunk_left))
 			return done;
@@ -749,8 +485,27 @@ static const struct stream_handlers session_handlers = {
 	.closed = session_closed,
 };
 
+/* --- life -------------------------------------------------------------------------------------------------- */
+
+static void
+greet(struct sink_session *s)
+{
+	const struct sink_limit *limit = &s->host->profile->limits[SINK_LIMIT_CONNECTIONS];
+	uint64_t over = sink_tally_enter(s->core->shared->tallies, s->host, limit);
+	struct sink_verdict v;
+
+	if (over) {
+		sink_tally_over(s->host, SINK_LIMIT_CONNECTIONS, over);
+		v = sink_session_refusal(s, SINK_BANNER, s->host, limit->code, limit->text);
+	} else {
+		v = sink_session_judge(s, SINK_BANNER, s->host);
+	}
+	v.last = true;
+	sink_session_speak(s, &v, SINK_STATE_COMMAND, s->core->greeting);
+}
+
 void
-sink_session_start(struct sink_core *core, int fd)
+sink_session_start(struct sink_core *core, struct sink_tally *host, int fd)
 {
 	struct sink_session *s = calloc(1, sizeof(*s));
 
@@ -759,15 +514,15 @@ sink_session_start(struct sink_core *core, int fd)
 		return;
 	}
 	s->core = core;
+	s->host = host;
 	list_node_init(&s->node);
 	list_append(&core->sessions, &s->node);
 	wheel_timer_init(&s->delay, delay_run);
-	ledger_waiter_init(&s->waiter, line_written);
-	io_op_init(&s->file_op, file_opened);
-	stream_open(&s->stream, reactor_of_session(s), fd, &session_handlers);
+	sink_transaction_init(s);
+	stream_open(&s->stream, sink_session_reactor(s), fd, &session_handlers);
 	report_add(&core->report, REPORT_SESSIONS, 1);
-	timeline_sessions(&core->report.timeline, reactor_now(reactor_of_session(s)), 1);
-	answer(s, SINK_BANNER, SINK_STATE_COMMAND, core->greeting);
+	timeline_sessions(&core->report.timeline, reactor_now(sink_session_reactor(s)), 1);
+	greet(s);
 }
 
 void
@@ -775,12 +530,12 @@ sink_session_stop(struct list_node *node)
 {
 	struct sink_session *s = LIST_ENTRY(node, struct sink_session, node);
 
-	if (s->state == SINK_STATE_COMMAND && !s->mail)
-		session_close(s);
+	if ((s->state == SINK_STATE_COMMAND && !s->mail) || s->state == SINK_STATE_HUNG)
+		sink_session_close(s);
 }
 
 void
 sink_session_cut(struct list_node *node)
 {
-	session_close(LIST_ENTRY(node, struct sink_session, node));
+	sink_session_close(LIST_ENTRY(node, struct sink_session, node));
 }
