@@ -14,6 +14,7 @@
 	X(CONNECT, "connect")                                                                      \
 	X(BANNER, "banner")                                                                        \
 	X(EHLO, "ehlo")                                                                            \
+	X(AUTH, "auth")                                                                            \
 	X(MAIL, "mail")                                                                            \
 	X(RCPT, "rcpt")                                                                            \
 	X(DATA, "data")                                                                            \
@@ -41,6 +42,7 @@ extern const char *const bench_stage_words[STAGE_COUNT + 1]; /* NULL at the end 
 	X(ABORTED, "aborted", "Connection lost before the end of data.")                           \
 	X(UNKNOWN, "unknown", "Connection lost after the end of data, before its answer.")         \
 	X(UNSENT, "unsent", "Due at the rate asked for, and never begun.")                         \
+	X(VANISHED, "vanished", "Broken off by the sender, as it was told to.")                    \
 	X(RECIPIENTS, "recipients", "Recipients of messages answered 250.")                        \
 	X(RECIPIENTS_REFUSED, "recipients_refused", "RCPT answered 4xx or 5xx.")                   \
 	X(OCTETS, "octets", "Message text of messages answered 250.")                              \

@@ -25,9 +25,11 @@ static struct send_options options = {
 	.from = "bench@example.org",
 	.rcpt = "user%d@example.org",
 	.helo = "bench.example.org",
+	.vanish = { .word = -1 },
 };
 
 static const char *const arrivals_words[] = { "constant", "poisson", NULL };
+static const char *const vanish_words[] = { "mail", "rcpt", "data", "body", "dot", NULL };
 static const char *const pipelining_words[] = { "offered", "off", "overlap", NULL };
 
 #define AT(member) offsetof(struct send_options, member)
@@ -74,6 +76,12 @@ static const struct option_row rows[] = {
 	  "Group MAIL, RCPT and DATA if the server offers it; overlap also sends the next group behind the end of "
 	  "data.", 0, 0, pipelining_words },
 	{ "bdat", OPTION_FLAG, AT(bdat), NULL, "Send the text by BDAT (RFC 3030).", 0, 0, NULL },
+	{ "slow", OPTION_OCTETS, AT(slow), "OCTETS", "Each session sends its text no faster than so many octets a second.", 1,
+	  1 << 30, NULL },
+	{ "vanish", OPTION_CHANCE, AT(vanish), "WHERE:PERCENT",
+	  "Break so many connections behind MAIL, RCPT, DATA, half of the text, or the end of data, by a reset.", 0, 0,
+	  vanish_words },
+	{ "auth", OPTION_TEXT, AT(auth), "NAME:PASSWORD", "Each session begins with AUTH PLAIN (RFC 4616).", 0, 0, NULL },
 	{ "helo", OPTION_TEXT, AT(helo), "NAME", "What EHLO says (bench.example.org).", 0, 0, NULL },
 	{ "sources", OPTION_COUNT, AT(sources), "N",
 	  "Come from N addresses of 127.0.0.0/8 in turn, beginning with 127.0.0.1 (1).", 1, DIAL_SOURCES_MAX, NULL },
@@ -401,6 +409,10 @@ options_settle(struct send_options *o)
 		return "--arrivals goes with --rate";
 	if (o->file && o->directory)
 		return "--file and --dir exclude one another";
+	if (o->pipelining == SEND_PIPELINING_OVERLAP && (o->slow || o->vanish.word >= 0))
+		return "--pipelining overlap does not go with --slow or --vanish: two texts would share the connection";
+	if (o->auth && (!strchr(o->auth, ':') || o->auth[0] == ':' || strlen(o->auth) > WIRE_AUTH_MAX))
+		return "--auth wants NAME:PASSWORD, not longer than 512 octets";
 	if (o->size_distribution && (o->file || o->directory))
 		return "--size-distribution goes with made messages: --file and --dir have sizes of their own";
 	if (!helo_safe(o->helo))
@@ -437,6 +449,11 @@ shared_open(struct send_shared *shared, char why[static WEIGHTED_WHY_MAX])
 	char date[64];
 	int result = mailboxes_open(&shared->mailboxes, &mailboxes, why);
 
+	if (o->auth) {
+		struct span name = span_first(span_of(o->auth), span_find(span_of(o->auth), ':'));
+
+		wire_auth_plain(name, span_from(span_of(o->auth), name.len + 1), shared->auth_line);
+	}
 	if (result < 0)
 		return result;
 	if (o->size_distribution) {
@@ -479,6 +496,7 @@ send_run(const struct bench_command *command, const char *const *words)
 	bool watching = options.watch_pid != 0;
 	struct timespec now;
 	char why[WEIGHTED_WHY_MAX];
+	uint64_t done;
 	int status = 1;
 
 	(void)command;
@@ -512,8 +530,8 @@ send_run(const struct bench_command *command, const char *const *words)
 		watching = false;
 	}
 	report_print(stdout, &report_all, &used, watching ? &watched : NULL, options.json);
-	if (!all_well(&report_all) || !all_well(&report_warm) || !report_all.counts[REPORT_MESSAGES] ||
-	    (options.messages && report_all.counts[REPORT_MESSAGES] < options.messages))
+	done = report_all.counts[REPORT_MESSAGES] + report_all.counts[REPORT_VANISHED];
+	if (!all_well(&report_all) || !all_well(&report_warm) || done < MAX_OF(options.messages, 1u))
 		status = 1;
 out:
 	shared_free(&shared);

@@ -18,9 +18,11 @@
 #include "bench/ledger_file.h"
 #include "bench/mailboxes.h"
 #include "bench/message.h"
+#include "bench/options.h"
 #include "bench/pace.h"
 #include "bench/report.h"
 #include "bench/sizes.h"
+#include "bench/wire.h"
 #include "core/stream.h"
 
 enum {
@@ -28,6 +30,8 @@ enum {
 	SEND_RECIPIENTS_MAX = 2000, /* in one transaction; their RCPT lines fit STREAM_OUT_MAX */
 	SEND_POOL_MAX	    = 1000000,
 	SEND_RETRY_MS	    = 100,  /* between a failed connection and the next, with --wait-retry */
+	SEND_DRIP_MS	    = 20,   /* between the pieces of a slow text */
+	SEND_DRIP_MAX	    = 64 * 1024, /* octets of a piece */
 	SEND_STOP_MS	    = 10000, /* after an interrupt, what is still open is cut */
 };
 
@@ -45,6 +49,9 @@ struct send_options {
 	const char     *file, *directory, *from, *rcpt, *ledger, *helo;
 	unsigned	pipelining; /* enum send_pipelining */
 	uint64_t	wait_retry_s, watch_pid; /* 0: no */
+	uint64_t	slow; /* octets a second of each session's text; 0: as fast as it goes */
+	struct option_chance vanish; /* word: mail, rcpt, data, body, dot */
+	const char     *auth; /* "name:password"; NULL: none */
 	bool		bdat, json;
 };
 
@@ -55,6 +62,7 @@ struct send_shared {
 	uint64_t		   start_ns;	/* of the run, for all cores */
 	struct sizes		   sizes;	/* with --size-distribution */
 	struct mailboxes	   mailboxes;
+	char			   auth_line[WIRE_AUTH_LINE_MAX];
 };
 
 struct send_ticket {

@@ -59,10 +59,25 @@ send_session_put_borrowed(struct send_session *s, struct span text)
 void
 send_session_expect(struct send_session *s, enum bench_stage stage, struct transaction *t, uint32_t count)
 {
+	if (s->state == SEND_CLOSED)
+		return; /* it could not be written */
 	INVARIANT(s->expected_count < SEND_EXPECTED_MAX);
 	s->expected[(s->expected_at + s->expected_count++) % SEND_EXPECTED_MAX] =
 		(struct expected){ stage, t, count };
+	send_session_lives(s);
+}
+
+void
+send_session_lives(struct send_session *s)
+{
 	reactor_arm_ms(send_reactor_of(s), &s->timer, send_options_of(s)->timeout_s * 1000);
+}
+
+void
+send_session_vanish(struct send_session *s)
+{
+	if (s->state == SEND_WORKING)
+		enter(s, SEND_VANISHING);
 }
 
 void
@@ -113,13 +128,6 @@ send_session_next(struct send_session *s)
 }
 
 static void
-session_failed(struct send_session *s)
-{
-	report_add(report_now(s), REPORT_SESSIONS_FAILED, 1);
-	timeline_error(&s->core->report.timeline, reactor_now(send_reactor_of(s)));
-}
-
-static void
 handle_banner(struct send_session *s, const struct wire_reply *r)
 {
 	char line[300];
@@ -127,7 +135,6 @@ handle_banner(struct send_session *s, const struct wire_reply *r)
 
 	if (r->code != 220) {
 		report_code(report_now(s), STAGE_BANNER, r->code);
-		session_failed(s);
 		session_lost(s, 0);
 		return;
 	}
@@ -147,7 +154,6 @@ handle_ehlo(struct send_session *s, const struct wire_reply *r, struct span whol
 
 	if (r->code / 100 != 2) {
 		report_code(report_now(s), STAGE_EHLO, r->code);
-		session_failed(s);
 		session_lost(s, 0);
 		return;
 	}
@@ -159,6 +165,26 @@ handle_ehlo(struct send_session *s, const struct wire_reply *r, struct span whol
 	s->pipelining = s->offers.pipelining && o->pipelining != SEND_PIPELINING_OFF;
 	s->overlap = s->pipelining && o->pipelining == SEND_PIPELINING_OVERLAP;
 	s->bdat = o->bdat;
+	if (!o->auth) {
+		enter(s, SEND_WORKING);
+		send_session_next(s);
+		return;
+	}
+	if (!s->offers.auth_plain) {
+		(void)fprintf(stderr, "ringpost-bench send: the server does not offer AUTH PLAIN\n");
+		exit(1);
+	}
+	send_session_ask(s, span_of(s->core->shared->auth_line), STAGE_AUTH, NULL);
+}
+
+static void
+handle_auth(struct send_session *s, const struct wire_reply *r)
+{
+	if (r->code / 100 != 2) {
+		report_code(report_now(s), STAGE_AUTH, r->code);
+		session_lost(s, 0);
+		return;
+	}
 	enter(s, SEND_WORKING);
 	send_session_next(s);
 }
@@ -190,6 +216,9 @@ handle_reply(struct send_session *s, const struct wire_reply *r, struct span who
 	case STAGE_EHLO:
 		handle_ehlo(s, r, whole);
 		break;
+	case STAGE_AUTH:
+		handle_auth(s, r);
+		break;
 	case STAGE_MAIL: case STAGE_RCPT: case STAGE_DATA: case STAGE_DOT:
 		transaction_reply(s, t, stage, r);
 		break;
@@ -216,6 +245,8 @@ session_read(struct stream *stream, struct span bytes)
 	struct send_session *s = session_of(stream);
 	size_t done = 0;
 
+	if (s->state == SEND_VANISHING)
+		return bytes.len; /* who vanishes does not listen */
 	while (done < bytes.len && s->state != SEND_CLOSED) {
 		struct span rest = span_from(bytes, done);
 		struct wire_reply reply;
@@ -234,6 +265,17 @@ session_read(struct stream *stream, struct span bytes)
 		}
 	}
 	return done;
+}
+
+static void
+session_sent(struct stream *stream)
+{
+	struct send_session *s = session_of(stream);
+
+	if (s->state != SEND_VANISHING)
+		return;
+	io_reset_at_close(stream->fd);
+	session_lost(s, 0);
 }
 
 static void
@@ -280,19 +322,21 @@ session_lost(struct send_session *s, int result)
 {
 	struct report *report = report_now(s);
 	enum bench_stage stage = s->expected_count ? s->expected[s->expected_at].stage : STAGE_ANSWER;
-	bool quit = s->state == SEND_QUITTING;
+	bool vanishing = s->state == SEND_VANISHING, meant = vanishing || s->state == SEND_QUITTING;
 
 	if (s->state == SEND_CLOSED)
 		return;
 	if (s->state == SEND_CONNECTING || s->state == SEND_GREETING) {
-		if (stage != STAGE_EHLO && result != 0)
-			session_failed(s);
-	} else if (!quit) {
+		if (result != -ECANCELED) {
+			report_add(report, REPORT_SESSIONS_FAILED, 1);
+			timeline_error(&s->core->report.timeline, reactor_now(send_reactor_of(s)));
+		}
+	} else if (!meant) {
 		report_add(report, REPORT_SESSIONS_LOST, 1);
 		report_errno(report, result);
 	}
 	enter(s, SEND_CLOSED);
-	s->again = s->again && quit;
+	s->again = vanishing || (s->again && meant);
 	s->expected_count = 0;
 	list_remove(&s->waiting);
 	wheel_disarm(&send_reactor_of(s)->wheel, &s->timer);
@@ -310,6 +354,7 @@ session_lost(struct send_session *s, int result)
 static const struct stream_handlers session_handlers = {
 	.read = session_read,
 	.ended = session_ended,
+	.sent = session_sent,
 	.closed = session_closed,
 };
 
@@ -363,7 +408,7 @@ session_timer(struct wheel_timer *timer)
 	case SEND_CONNECTING:
 		io_cancel(send_reactor_of(s)->io, &s->connect.op);
 		break;
-	case SEND_GREETING: case SEND_WORKING: case SEND_QUITTING:
+	case SEND_GREETING: case SEND_WORKING: case SEND_VANISHING: case SEND_QUITTING:
 		session_lost(s, -ETIMEDOUT);
 		break;
 	}
@@ -383,6 +428,7 @@ send_session_start(struct send_core *core, unsigned index)
 	list_node_init(&s->waiting);
 	list_append(&core->sessions, &s->node);
 	wheel_timer_init(&s->timer, session_timer);
+	send_text_init(s);
 	io_op_init(&s->connect.op, session_connected);
 	session_connect(s);
 	return 0;
@@ -394,13 +440,19 @@ send_session_wake(struct list_node *waiting)
 	send_session_next(LIST_ENTRY(waiting, struct send_session, waiting));
 }
 
+static bool
+transaction_is_open(const struct send_session *s)
+{
+	return s->transactions[0].open || s->transactions[1].open;
+}
+
 void
 send_session_finish(struct list_node *node)
 {
 	struct send_session *s = LIST_ENTRY(node, struct send_session, node);
 
 	list_remove(&s->waiting);
-	if (s->state == SEND_WORKING && !s->expected_count) {
+	if (s->state == SEND_WORKING && !s->expected_count && !transaction_is_open(s)) {
 		session_quit(s, false);
 	} else if (s->state == SEND_CLOSED && wheel_timer_armed(&s->timer)) {
 		wheel_disarm(&send_reactor_of(s)->wheel, &s->timer);

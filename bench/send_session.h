@@ -10,13 +10,13 @@
 #define BENCH_SEND_SESSION_H
 
 #include "bench/send.h"
-#include "bench/wire.h"
 
 #define SEND_STATES(X)                                                                             \
 	/* state      exits; CLOSED always is */                                                   \
 	X(CONNECTING, TO(GREETING))                                                                \
 	X(GREETING,   TO(WORKING))                                                                 \
-	X(WORKING,    TO(QUITTING))                                                                \
+	X(WORKING,    TO(QUITTING) | TO(VANISHING))                                                \
+	X(VANISHING,  0) /* --vanish: what is written leaves, then the connection is cut */        \
 	X(QUITTING,   0)                                                                           \
 	X(CLOSED,     TO(CONNECTING))
 
@@ -32,6 +32,8 @@ struct transaction {
 	struct message message;
 	struct send_ticket ticket;
 	struct report *report; /* that it is booked in */
+	enum bench_stage vanish_at; /* STAGE_COUNT: nowhere */
+	bool	 vanished; /* it is the sender that breaks it off */
 	bool	 open;	   /* not ended */
 	bool	 mailed;   /* MAIL was answered 250 */
 	bool	 sent;	   /* the end of data is on its way: without an answer the outcome is unknown */
@@ -40,6 +42,15 @@ struct transaction {
 	unsigned code;	   /* first refusal that decides; 0: none */
 	enum bench_stage stage; /* of that refusal */
 	uint64_t refused[(SEND_RECIPIENTS_MAX + 63) / 64]; /* bit for each recipient */
+};
+
+/* A text that is on its way. */
+struct send_text {
+	struct transaction *transaction;
+	struct span parts[4];
+	unsigned    part;	/* the one that is being sent; COUNT_OF(parts): all are */
+	uint64_t    begun_ns, octets; /* --slow: since when, how many were sent */
+	struct wheel_timer more;
 };
 
 struct expected {
@@ -68,6 +79,7 @@ struct send_session {
 	struct expected	     expected[SEND_EXPECTED_MAX]; /* ring */
 	unsigned	     expected_at, expected_count;
 	struct transaction   transactions[SEND_TRANSACTIONS];
+	struct send_text     text;
 };
 
 static inline const struct send_options *
@@ -91,11 +103,17 @@ void send_session_put_borrowed(struct send_session *s, struct span text);
 void send_session_expect(struct send_session *s, enum bench_stage stage, struct transaction *t, uint32_t count);
 /* A line and its one reply. */
 void send_session_ask(struct send_session *s, struct span line, enum bench_stage stage, struct transaction *t);
+/* What was written leaves, then the connection is cut. */
+void send_session_vanish(struct send_session *s);
+/* Another piece of a text is on its way: an answer is not overdue. */
+void send_session_lives(struct send_session *s);
 /* Begins the next message, or waits for one, or says goodbye. */
 void send_session_next(struct send_session *s);
 
 /* --- transactions, for the session ------------------------------------------------------------------------ */
 
+/* Once for each session. */
+void send_text_init(struct send_session *s);
 void transaction_begin(struct send_session *s, const struct send_ticket *ticket);
 /* A reply to MAIL, RCPT, DATA or the end of data. */
 void transaction_reply(struct send_session *s, struct transaction *t, enum bench_stage stage,

@@ -5,6 +5,8 @@
  */
 #include "bench/send_session.h"
 
+#include "bench/chance.h"
+
 static void
 put_recipients(struct send_session *s, const struct transaction *t, uint64_t first, uint64_t count)
 {
@@ -38,21 +40,101 @@ put_mail(struct send_session *s, const struct transaction *t)
 	send_session_expect(s, STAGE_MAIL, (struct transaction *)t, 1);
 }
 
+/* --vanish: this was the last that the server hears on this connection. */
+static bool
+vanishes(struct send_session *s, struct transaction *t, enum bench_stage stage)
+{
+	if (t->vanish_at != stage)
+		return false;
+	t->vanished = true;
+	send_session_vanish(s);
+	return true;
+}
+
+static void
+text_over(struct send_session *s, struct transaction *t)
+{
+	if (vanishes(s, t, STAGE_BODY))
+		return;
+	t->sent = true;
+	t->sent_ns = reactor_now(send_reactor_of(s));
+	send_session_expect(s, STAGE_DOT, t, 1);
+	(void)vanishes(s, t, STAGE_DOT); /* nothing would follow anyway */
+}
+
+/* As much of a slow text as its time allows; a server that does not read is not pressed. */
+static void
+text_drip(struct send_session *s)
+{
+	struct send_text *text = &s->text;
+	struct reactor *r = send_reactor_of(s);
+	double passed_s = (double)(reactor_now(r) - text->begun_ns) * 1e-9;
+	uint64_t allowed = (uint64_t)(passed_s * (double)send_options_of(s)->slow);
+
+	if (stream_unsent(&s->stream) == 0)
+		send_session_lives(s);
+	else
+		allowed = 0;
+	while (text->part < COUNT_OF(text->parts) && (!text->parts[text->part].len || text->octets < allowed)) {
+		struct span piece = span_first(text->parts[text->part], MIN_OF(allowed - text->octets, SEND_DRIP_MAX));
+
+		text->parts[text->part] = span_from(text->parts[text->part], piece.len);
+		text->octets += piece.len;
+		text->part += !text->parts[text->part].len;
+		if (piece.len == 0)
+			continue;
+		send_session_put(s, piece);
+		if (s->state != SEND_WORKING)
+			return;
+		if (piece.len == SEND_DRIP_MAX)
+			break;
+	}
+	if (text->part < COUNT_OF(text->parts))
+		reactor_arm_ms(r, &text->more, SEND_DRIP_MS);
+	else
+		text_over(s, text->transaction);
+}
+
+static void
+text_more(struct wheel_timer *timer)
+{
+	text_drip(CONTAINER_OF(timer, struct send_session, text.more));
+}
+
+void
+send_text_init(struct send_session *s)
+{
+	wheel_timer_init(&s->text.more, text_more);
+}
+
 static void
 put_text(struct send_session *s, struct transaction *t)
 {
 	const struct message *m = &t->message;
+	struct span body = s->bdat ? m->body : m->body_stuffed;
+	struct send_text *text = &s->text;
+	bool whole = t->vanish_at != STAGE_BODY;
 
-	send_session_put(s, span_make(m->head, m->head_len));
-	if (m->body.len)
-		send_session_put_borrowed(s, s->bdat ? m->body : m->body_stuffed);
-	if (m->tail_len)
-		send_session_put(s, span_make(m->tail, m->tail_len));
-	if (!s->bdat)
-		send_session_put(s, SPAN_LITERAL(".\r\n"));
-	t->sent = true;
-	t->sent_ns = reactor_now(send_reactor_of(s));
-	send_session_expect(s, STAGE_DOT, t, 1);
+	text->transaction = t;
+	text->parts[0] = span_make(m->head, m->head_len);
+	text->parts[1] = whole ? body : span_first(body, body.len / 2);
+	text->parts[2] = span_make(m->tail, whole ? m->tail_len : 0);
+	text->parts[3] = s->bdat || !whole ? SPAN_LITERAL("") : SPAN_LITERAL(".\r\n");
+	if (send_options_of(s)->slow) {
+		text->part = 0;
+		text->octets = 0;
+		text->begun_ns = reactor_now(send_reactor_of(s));
+		text_drip(s);
+		return;
+	}
+	send_session_put(s, text->parts[0]);
+	if (text->parts[1].len)
+		send_session_put_borrowed(s, text->parts[1]);
+	if (text->parts[2].len)
+		send_session_put(s, text->parts[2]);
+	if (text->parts[3].len)
+		send_session_put(s, text->parts[3]);
+	text_over(s, t);
 }
 
 static void
@@ -62,7 +144,19 @@ put_bdat(struct send_session *s, struct transaction *t)
 	int n = snprintf(line, sizeof(line), "BDAT %llu LAST\r\n", (unsigned long long)t->message.size);
 
 	send_session_put(s, span_make(line, (size_t)n));
-	put_text(s, t);
+	if (!vanishes(s, t, STAGE_DATA))
+		put_text(s, t);
+}
+
+static void
+put_data(struct send_session *s, struct transaction *t)
+{
+	if (s->bdat) {
+		put_bdat(s, t);
+		return;
+	}
+	send_session_ask(s, SPAN_LITERAL("DATA\r\n"), STAGE_DATA, t);
+	(void)vanishes(s, t, STAGE_DATA); /* nothing would follow anyway */
 }
 
 /* --- transactions -------------------------------------------------------------------------------------- */
@@ -144,14 +238,25 @@ transaction_end(struct send_session *s, struct transaction *t, enum ledger_kind 
 		report_add(report, REPORT_REFUSED, 1);
 		break;
 	case LEDGER_ABORTED:
-		report_add(report, REPORT_ABORTED, 1);
+		report_add(report, t->vanished ? REPORT_VANISHED : REPORT_ABORTED, 1);
 		break;
 	default:
-		report_add(report, REPORT_UNKNOWN, 1);
+		report_add(report, t->vanished ? REPORT_VANISHED : REPORT_UNKNOWN, 1);
 	}
-	if (kind != LEDGER_ACCEPTED)
+	if (kind != LEDGER_ACCEPTED && !t->vanished)
 		timeline_error(timeline, now);
 	ledger_write(s, t, kind, code, stage, text);
+}
+
+/* Where message n shall be broken off. */
+static enum bench_stage
+vanishing_place(const struct send_options *o, uint32_t n)
+{
+	static const enum bench_stage places[] = { STAGE_MAIL, STAGE_RCPT, STAGE_DATA, STAGE_BODY, STAGE_DOT };
+
+	if (o->vanish.word < 0 || chance_fraction(chance_of(o->seed, CHANCE_VANISH, n)) * 100 >= o->vanish.percent)
+		return STAGE_COUNT;
+	return places[o->vanish.word];
 }
 
 void
@@ -169,7 +274,8 @@ transaction_begin(struct send_session *s, const struct send_ticket *ticket)
 		size = sizes_of(&s->core->shared->sizes, o->seed, ticket->seq);
 	message_make(s->core->shared->source, ticket->seq, size, ticket->due_ns, &t->message);
 	t->open = true;
-	t->mailed = t->sent = false;
+	t->mailed = t->sent = t->vanished = false;
+	t->vanish_at = vanishing_place(o, ticket->seq);
 	t->begun_ns = now;
 	t->rcpt_replied = t->rcpt_accepted = 0;
 	t->code = 0;
@@ -177,15 +283,12 @@ transaction_begin(struct send_session *s, const struct send_ticket *ticket)
 	if (!t->report->first_ns)
 		t->report->first_ns = now;
 	put_mail(s, t);
-	if (!s->pipelining)
+	if (vanishes(s, t, STAGE_MAIL) || !s->pipelining)
 		return;
 	put_recipients(s, t, 0, o->recipients);
 	send_session_expect(s, STAGE_RCPT, t, (uint32_t)o->recipients);
-	if (!s->bdat) {
-		send_session_ask(s, SPAN_LITERAL("DATA\r\n"), STAGE_DATA, t);
-		return;
-	}
-	put_bdat(s, t);
+	if (!vanishes(s, t, STAGE_RCPT))
+		put_data(s, t);
 }
 
 /* A refusal decides about the transaction unless another did before. */
@@ -226,6 +329,7 @@ handle_mail(struct send_session *s, struct transaction *t, const struct wire_rep
 	}
 	put_recipients(s, t, 0, 1);
 	send_session_expect(s, STAGE_RCPT, t, 1);
+	(void)vanishes(s, t, STAGE_RCPT); /* nothing would follow anyway */
 }
 
 static void
@@ -252,10 +356,8 @@ handle_rcpt(struct send_session *s, struct transaction *t, const struct wire_rep
 		send_session_expect(s, STAGE_RCPT, t, 1);
 	} else if (t->rcpt_accepted == 0) {
 		refused_end(s, t, r->text);
-	} else if (s->bdat) {
-		put_bdat(s, t);
 	} else {
-		send_session_ask(s, SPAN_LITERAL("DATA\r\n"), STAGE_DATA, t);
+		put_data(s, t);
 	}
 }
 
@@ -318,6 +420,7 @@ transaction_reply(struct send_session *s, struct transaction *t, enum bench_stag
 void
 transaction_lost(struct send_session *s, struct transaction *t, enum bench_stage stage)
 {
+	wheel_disarm(&send_reactor_of(s)->wheel, &s->text.more);
 	/* Recipients whose replies went down with the connection may have been accepted. */
 	if (t->sent)
 		t->rcpt_replied = (uint32_t)send_options_of(s)->recipients;

@@ -55,6 +55,17 @@ wire_reply_parse(struct span bytes, struct wire_reply *out)
 	return bytes.len > WIRE_REPLY_MAX ? WIRE_BROKEN : WIRE_MORE;
 }
 
+static bool
+word_is_among(struct span words, struct span wanted)
+{
+	while (words.len) {
+		if (span_equal_nocase(span_first(words, span_find(words, ' ')), wanted))
+			return true;
+		words = span_from(words, span_find(words, ' ') + 1);
+	}
+	return false;
+}
+
 void
 wire_ehlo_parse(struct span reply, struct wire_offers *out)
 {
@@ -74,7 +85,31 @@ wire_ehlo_parse(struct span reply, struct wire_offers *out)
 		out->chunking |= span_equal_nocase(word, SPAN_LITERAL("CHUNKING"));
 		out->size |= span_equal_nocase(word, SPAN_LITERAL("SIZE"));
 		out->eight_bit |= span_equal_nocase(word, SPAN_LITERAL("8BITMIME"));
+		if (span_equal_nocase(word, SPAN_LITERAL("AUTH")))
+			out->auth_plain |= word_is_among(span_from(line, 4 + word.len), SPAN_LITERAL("PLAIN"));
 	}
+}
+
+void
+wire_auth_plain(struct span name, struct span password, char out[static WIRE_AUTH_LINE_MAX])
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	unsigned char plain[WIRE_AUTH_MAX + 4] = { 0 };
+	size_t len = 2 + name.len + password.len;
+	char *at = out + snprintf(out, WIRE_AUTH_LINE_MAX, "AUTH PLAIN ");
+
+	INVARIANT(name.len + password.len <= WIRE_AUTH_MAX);
+	memcpy(plain + 1, name.data, name.len);
+	memcpy(plain + 2 + name.len, password.data, password.len);
+	for (size_t i = 0; i < len; i += 3) {
+		uint32_t three = (uint32_t)plain[i] << 16 | (uint32_t)plain[i + 1] << 8 | plain[i + 2];
+
+		*at++ = digits[three >> 18];
+		*at++ = digits[three >> 12 & 63];
+		*at++ = i + 1 < len ? digits[three >> 6 & 63] : '=';
+		*at++ = i + 2 < len ? digits[three & 63] : '=';
+	}
+	memcpy(at, "\r\n", 3);
 }
 
 /* --- commands ------------------------------------------------------------------------------------------ */

@@ -29,11 +29,17 @@ enum wire_result {
 enum wire_result MUST_CHECK wire_reply_parse(struct span bytes, struct wire_reply *out);
 
 struct wire_offers {
-	bool pipelining, chunking, size, eight_bit;
+	bool pipelining, chunking, size, eight_bit, auth_plain;
 };
 
 /* The reply to EHLO, whole, as it came. */
 void wire_ehlo_parse(struct span reply, struct wire_offers *out);
+
+enum { WIRE_AUTH_MAX = 512 }; /* octets of name and password */
+
+/* "AUTH PLAIN ...", with its line end and a NUL: name and password with the initial response (RFC 4616, RFC 4954). */
+enum { WIRE_AUTH_LINE_MAX = sizeof("AUTH PLAIN \r\n") + (WIRE_AUTH_MAX + 4) / 3 * 4 };
+void wire_auth_plain(struct span name, struct span password, char out[static WIRE_AUTH_LINE_MAX]);
 
 enum wire_verb {
 	WIRE_EHLO,

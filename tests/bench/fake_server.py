@@ -23,8 +23,9 @@ class Connection:
     def __init__(self):
         self.messages = []
         self.verbs = []
-        self.text_octets = 0  # of a text that was broken off
+        self.text_octets = 0  # of the last text, as far as it came
         self.quit = False
+        self.auth = None  # the line
 
 
 class FakeServer:
@@ -103,10 +104,10 @@ class FakeServer:
     async def text(self, connection, message, reader):
         begun, text = time.monotonic(), bytearray()
         while (line := await reader.readline()) != b".\r\n":
-            if not line:
-                connection.text_octets = len(text)
+            if not line.endswith(b"\n"):
                 raise ConnectionError
             text += line[1:] if line.startswith(b".") else line
+            connection.text_octets = len(text)
         message.text = bytes(text)
         message.seconds = time.monotonic() - begun
 

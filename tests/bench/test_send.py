@@ -60,5 +60,63 @@ def domains(rig):
     expect_equal(sorted(booked), sorted(rcpts), "recipients of the ledger")
 
 
+def slow(rig):
+    """Four sessions at 20 000 octets a second each: a text of 10 000 takes half a second, pipelined or not, whatever way."""
+    for more in ((), ("--pipelining", "off")):
+        server = FakeServer(rig)
+        told = send(rig, server, "--messages", 4, "--sessions", 4, "--size", 10000, "--slow", 20000, *more)
+        expect_equal(told["octets"], 40000)
+        for message in server.messages():
+            expect_equal(len(message.text), 10000)
+            expect(message.seconds > 0.4, f"a slow text took {message.seconds} s")
+        expect(told["latency_us"]["p50"] > 0.45e6, "the latency does not have the text")
+
+
+def vanish(rig):
+    """A share of the connections break where they shall; all else arrives, and the ledger knows which is which."""
+    for where, come in (("mail", "MAIL"), ("rcpt", "RCPT"), ("data", "DATA"), ("body", "DATA"), ("dot", "DATA")):
+        for pipelining in ("offered", "off"):
+            server, ledger = FakeServer(rig), rig.path(f"ledger-{where}-{pipelining}")
+            told = send(rig, server, "--messages", 200, "--sessions", 5, "--vanish", f"{where}:20", "--ledger", ledger,
+                        "--pipelining", pipelining)
+            vanished = told["vanished"]
+            expect(20 <= vanished <= 70, f"{vanished} of 200 vanished at {where}, a fifth should")
+            expect_equal(told["messages"], 200 - vanished)
+            expect_equal((told["aborted"], told["unknown"], told["sessions_lost"]), (0, 0, 0), "troubles told")
+            expect_equal(sum(second["errors"] for second in told["timeline"]), 0, "errors of the timeline")
+            words = collections.Counter(line.split()[0] for line in ringpost.read_text(ledger).splitlines())
+            word = "unknown" if where == "dot" else "aborted"
+            expect_equal(words, collections.Counter({"accepted": 200 - vanished, word: vanished}), "lines of the ledger")
+            broken = [c for c in server.connections if not c.quit]
+            expect_equal(len(broken), vanished, "connections without QUIT")
+            expect_equal({c.verbs[-1] for c in broken}, {come}, f"last words of connections that vanish at {where}")
+            whole = len(server.messages())
+            if where == "dot":
+                # A reset may overtake the last octets.
+                expect(200 - vanished <= whole <= 200, f"{whole} messages came whole")
+            else:
+                expect_equal(whole, 200 - vanished, "messages that came whole")
+            if where == "body":
+                expect(all(1000 < c.text_octets < 4000 for c in broken),
+                       f"texts broken off after {[c.text_octets for c in broken]}")
+
+
+def auth(rig):
+    server = FakeServer(rig, offers=("PIPELINING", "AUTH LOGIN PLAIN"))
+    send(rig, server, "--messages", 10, "--sessions", 2, "--auth", "some:thing:else")
+    expect_equal({c.auth for c in server.connections}, {"AUTH PLAIN AHNvbWUAdGhpbmc6ZWxzZQ=="})
+    expect_equal(len(server.messages()), 10)
+    refusing = FakeServer(rig, offers=("AUTH PLAIN",), answers={"AUTH": "535 5.7.8 No"})
+    told = send(rig, refusing, "--messages", 10, "--sessions", 2, "--auth", "some:thing", status=1)
+    expect_equal((told["messages"], told["sessions_failed"], told["replies"]), (0, 2, {"auth 535": 2}))
+    lacking = FakeServer(rig, offers=("AUTH LOGIN",))
+    wrong = rig.run("ringpost-bench", "send", "--to", lacking.to, "--auth", "some:thing")
+    expect_equal(wrong.returncode, 1)
+    expect_in("does not offer AUTH PLAIN", wrong.stderr)
+    wrong = rig.run("ringpost-bench", "send", "--to", lacking.to, "--auth", "something")
+    expect_equal(wrong.returncode, 2)
+    expect_in("NAME:PASSWORD", wrong.stderr)
+
+
 if __name__ == "__main__":
-    sys.exit(ringpost.main(sizes, domains))
+    sys.exit(ringpost.main(sizes, domains, slow, vanish, auth))

@@ -50,6 +50,43 @@ START_TEST(offers_are_seen)
 } END_TEST
 
 static const struct {
+	const char *line;
+	bool want;
+} auth_cases[] = {
+	{ "250-mx\r\n250 AUTH PLAIN\r\n", true },
+	{ "250-mx\r\n250 auth login cram-md5 plain\r\n", true },
+	{ "250-mx\r\n250 AUTH LOGIN PLAINER\r\n", false },
+	{ "250-mx\r\n250 AUTH\r\n", false },
+	{ "250-mx\r\n250 AUTHX PLAIN\r\n", false },
+};
+
+START_TEST(auth_is_seen)
+{
+	struct wire_offers o;
+
+	wire_ehlo_parse(span_of(auth_cases[_i].line), &o);
+	ck_assert_msg(o.auth_plain == auth_cases[_i].want, "%s", auth_cases[_i].line);
+} END_TEST
+
+/* RFC 4616 section 4, the first example without its authorization identity; and the other lengths of base64. */
+START_TEST(auth_is_said)
+{
+	char out[WIRE_AUTH_LINE_MAX], name[WIRE_AUTH_MAX];
+
+	wire_auth_plain(SPAN_LITERAL("tim"), SPAN_LITERAL("tanstaaftanstaaf"), out);
+	ck_assert_str_eq(out, "AUTH PLAIN AHRpbQB0YW5zdGFhZnRhbnN0YWFm\r\n");
+	wire_auth_plain(SPAN_LITERAL("a"), SPAN_LITERAL(""), out);
+	ck_assert_str_eq(out, "AUTH PLAIN AGEA\r\n");
+	wire_auth_plain(SPAN_LITERAL("a"), SPAN_LITERAL("b"), out);
+	ck_assert_str_eq(out, "AUTH PLAIN AGEAYg==\r\n");
+	wire_auth_plain(SPAN_LITERAL("a"), SPAN_LITERAL("bc"), out);
+	ck_assert_str_eq(out, "AUTH PLAIN AGEAYmM=\r\n");
+	memset(name, 'x', sizeof(name));
+	wire_auth_plain(span_make(name, sizeof(name)), SPAN_LITERAL(""), out);
+	ck_assert_uint_lt(strlen(out), sizeof(out));
+} END_TEST
+
+static const struct {
 	const char    *line;
 	enum wire_verb verb;
 	const char    *path;
@@ -159,6 +196,8 @@ main(void)
 
 	tcase_add_loop_test(tc, replies_parse, 0, COUNT_OF(reply_cases));
 	tcase_add_test(tc, offers_are_seen);
+	tcase_add_loop_test(tc, auth_is_seen, 0, COUNT_OF(auth_cases));
+	tcase_add_test(tc, auth_is_said);
 	tcase_add_loop_test(tc, commands_parse, 0, COUNT_OF(command_cases));
 	tcase_add_loop_test(tc, texts_decode, 0, COUNT_OF(text_cases));
 	tcase_add_test(tc, nul_is_no_text);
