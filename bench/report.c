@@ -183,9 +183,10 @@ report_print(FILE *to, const struct report *r, const struct crew_usage *used,
 	troubles_print(to, r, json);
 	if (json) {
 		(void)fprintf(to, ", \"warm_up_s\": %.3f, \"cores\": %u, \"busy\": %.3f, \"saturated\": %s, "
-			      "\"started_ns\": %" PRIu64 ", \"timeline\": ",
+			      "\"started_ns\": %" PRIu64 ", \"first_ns\": %" PRIu64 ", \"last_ns\": %" PRIu64
+			      ", \"timeline\": ",
 			      r->warm_up_s, r->cores, r->busy, report_saturated(r) ? "true" : "false",
-			      r->timeline.start_ns);
+			      r->timeline.start_ns, r->first_ns, r->last_ns);
 		timeline_print(to, &r->timeline);
 	}
 	if (r->print_more)

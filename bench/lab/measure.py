@@ -203,6 +203,7 @@ class Machine:
     """What the machine had done so far."""
     at: float          # seconds
     others_s: float    # processor time of processes that are neither ours nor the kernel's
+    ours_s: float
     processes_s: float  # of all processes
     busy_s: float      # user, nice and system, by /proc/stat
     steal_s: float
@@ -220,22 +221,26 @@ def machine_now(root=None):
     table = processes()
     root = root or os.getpid()
     ours = {root, *descendants(table, root)}
-    each, total = {}, 0.0
+    each, total, our = {}, 0.0, 0.0
     for process in table.values():
         used = process.own_s + process.children_s
         total += used
+        our += used if process.pid in ours else 0
         kernel = process.pid == 2 or process.parent == 2
         if process.pid not in ours and not kernel:
             each[process.pid, process.name] = used
     with open("/proc/stat", encoding="ascii") as file:
         busy, steal = stat_parse(file.read())
-    return Machine(time.monotonic(), sum(each.values()), total, busy, steal, each)
+    return Machine(time.monotonic(), sum(each.values()), our, total, busy, steal, each)
 
 
 def machine_warnings(before, after):
     """Was the machine busy with something else between the two?"""
     seconds = max(after.at - before.at, 1e-9)
     others = (after.others_s - before.others_s) / seconds
+    # One that ends while we read the table moves its whole past to its parent, which may have been read already; what was
+    # not used at all in this time cannot be.
+    others = min(others, (after.busy_s - before.busy_s - after.ours_s + before.ours_s) / seconds)
     unseen = ((after.busy_s - before.busy_s) - (after.processes_s - before.processes_s)) / seconds
     steal = (after.steal_s - before.steal_s) / seconds
     warnings = []

@@ -189,8 +189,8 @@ class Stage:
                 self.warnings.append(f"{queue} messages were still queued, and for {STANDSTILL_S} s none left")
                 return moved
             self.tell(f"{queue} queued")
-            # Looking costs processor time that the target could use.
-            time.sleep(max(0.04, 5 * (time.monotonic() - looked)))
+            # Looking costs processor time that the target could use; when the last message arrived is the sink's to say.
+            time.sleep(max(0.1, 5 * (time.monotonic() - looked)))
 
     # --- the whole
 
@@ -257,7 +257,7 @@ class Stage:
             m["delivered"] = sum(sink.get("messages", 0) for sink in sinks)
             m["sink_cpu_s"] = sum(cpu_of(sink) for sink in sinks)
         if self.scenario.until == "delivered" and m.get("delivered"):
-            self.relay_metrics(m, said, ended)
+            self.relay_metrics(m, said, sinks, ended)
         m |= self.holder_metrics()
         if self.scenario.ledger and sinks:
             m |= self.balance()
@@ -283,16 +283,21 @@ class Stage:
             self.warnings.append(f"{m['errors']} errors: {troubles(said)}")
         run.warnings = self.warnings
 
-    def relay_metrics(self, m, said, ended):
-        """Rates are end to end: of what arrived, from the first message to the empty queue."""
-        first = min(one["started_ns"] / 1e9 if one.get("started_ns") else self.began for one in said)
-        began = self.drain_from or first
+    def relay_metrics(self, m, said, sinks, looked):
+        """Rates are end to end: of what arrived, from the first message, or from when the next hop came up, to the last.
+
+        looked: when the queue was seen to be empty, which counts where not everything arrived.
+        """
+        # What is delivered cannot be told from what was delivered for the warm-up, so that is in.
+        began = "started_ns" if self.scenario.warm_up_s else "first_ns"
+        first = min((one[began] / 1e9 for one in said if one.get(began)), default=self.began)
+        last = max((one.get("last_ns", 0) / 1e9 for one in sinks), default=0)
+        whole = m["delivered"] >= m["messages_all"]
         m["fill_rate" if self.drain_from else "accept_rate"] = m["rate"]
-        m["seconds"] = max(ended - began, 1e-3)
+        m["seconds"] = max((last if whole and last else looked) - (self.drain_from or first), 1e-3)
         m["rate"] = min(m["delivered"], m["messages_all"]) / m["seconds"]
-        if m["messages_all"]:
-            m["octets_per_s"] = m["octets"] / max(m["messages"], 1) * m["rate"]
-        if m["delivered"] < m["messages_all"]:
+        m["octets_per_s"] = m["octets"] / max(m["messages"], 1) * m["rate"]
+        if not whole:
             self.warnings.append(f"{m['messages_all'] - m['delivered']} of {m['messages_all']} messages did not arrive")
 
     def holder_metrics(self):

@@ -102,8 +102,10 @@ def names_may_hold_anything(rig):
     expect_equal((process.own_s, process.children_s), (150 / measure.TICK, 50 / measure.TICK))
 
 
-def at(seconds, others=0.0, unseen=0.0, steal=0.0, each=None):
-    return Machine(seconds, others, 5.0, 5.0 + unseen, steal, each or {})
+def at(seconds, others=0.0, unseen=0.0, steal=0.0, each=None, ours=0.0, past=0.0):
+    """past: others' time that was used long ago and came to light only now."""
+    used = others + ours
+    return Machine(seconds, others + past, ours, used + past, used + unseen, steal, each or {})
 
 
 def a_busy_machine_is_noticed(rig):
@@ -111,6 +113,8 @@ def a_busy_machine_is_noticed(rig):
             ("quiet", at(10), None),
             ("a little", at(10, others=0.4), None),
             ("a compiler", at(10, others=8, each={(1, "init"): 0.1, (9, "cc1"): 7.9}), "0.80 of a core, most of it cc1 (9)"),
+            ("a compiler, and we", at(10, others=8, ours=9), "0.80 of a core"),
+            ("an old shell ends", at(10, others=0.3, past=100), None),
             ("somebody unseen", at(10, unseen=5), "no process here: 0.50"),
             ("ticks are coarse", at(10, unseen=1), None),
             ("a neighbour", at(10, steal=1), "hypervisor took 0.10")]:
