@@ -151,9 +151,7 @@ def scenario_read(word, settings, quick):
         if not path or not equals:
             raise scenario.ScenarioError(f"--set wants KEY=VALUE, as send.sessions=50, not \"{setting[:60]}\"")
         pairs.append((path, value))
-    options = target.options_known()
-    what = scenario.read(scenario.find(word, target.SCENARIOS), options, pairs)
-    what.warm_up_known = "warm-up" in options["send"]
+    what = scenario.read(scenario.find(word, target.SCENARIOS), target.options_known(), pairs)
     if quick:
         what.quicken()
     return what

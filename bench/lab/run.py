@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from datetime import datetime, timezone
 
 from lab import measure, result
+from lab.scenario import Inline
 from lab.target import Program, Target, TargetError, listens, option_words
 
 LOOK_S = 0.02             # between looks at what runs
@@ -64,13 +65,20 @@ class Stage:
     def path(self, name):
         return os.path.join(self.directory, name)
 
+    def words(self, name, options):
+        """Options for a program's command line; texts that are files are made files."""
+        settled = {}
+        for key, value in options.items():
+            if isinstance(value, Inline):
+                settled[key] = self.path(f"{name}-{key}")
+                with open(settled[key], "w", encoding="utf-8") as file:
+                    file.write(value.text)
+            else:
+                settled[key] = value
+        return option_words(settled)
+
     def sink_start(self):
-        options = dict(self.plan.sink)
-        if "behaviour" in options:
-            with open(self.path("behaviour"), "w", encoding="utf-8") as file:
-                file.write(options["behaviour"])
-            options["behaviour"] = self.path("behaviour")
-        words = ["--listen", f"127.0.0.1:{self.sink_port}", "--json", *option_words(options)]
+        words = ["--listen", f"127.0.0.1:{self.sink_port}", "--json", *self.words("sink", self.plan.sink)]
         if self.scenario.ledger:
             words += ["--ledger", self.path("received")]
         sink = Program("sink", words, self.directory, f"sink-{len(self.sinks)}")
@@ -100,7 +108,7 @@ class Stage:
             return
         before = self.target.memory_octets()
         words = ["--to", f"127.0.0.1:{self.port}", "--sessions", str(wanted), "--seconds", str(HOLD_WITHOUT_END_S),
-                 *option_words(options)]
+                 *self.words("idle", options)]
         holder = self.holder = Program("idle", words, self.directory, "idle")
         self.wait("the idle sessions to open", lambda: "holding" in holder.out(), holder, HOLDING_PATIENCE_S)
         held = int(holder.out().split("holding ", 1)[1].split()[0])
@@ -109,8 +117,9 @@ class Stage:
             self.metrics["session_octets"] = (self.target.memory_octets() - before) / held
 
     def sender_start(self, sender):
-        words = ["--to", f"127.0.0.1:{self.port}", "--json", *option_words(sender.options)]
-        if self.scenario.warm_up_s and self.scenario.warm_up_known and not sender.background:
+        words = ["--to", f"127.0.0.1:{self.port}", "--json",
+                 *self.words(f"send-{sender.name}", sender.options)]
+        if self.scenario.warm_up_s and not sender.background:
             words += ["--warm-up", f"{self.scenario.warm_up_s:.0f}"]
         if self.scenario.ledger and not sender.background:
             words += ["--ledger", self.path(f"sent-{sender.name}")]

@@ -21,7 +21,7 @@ import yaml
 # What the laboratory itself says to the programs.
 RESERVED = {
     "send": {"to", "json", "ledger", "watch-pid", "warm-up", "help", "i-own-this-host"},
-    "sink": {"listen", "json", "ledger", "store", "help"},
+    "sink": {"listen", "json", "ledger", "store", "export", "help"},
     "idle": {"to", "seconds", "help"},
 }
 SECTIONS = ("target", "sink", "idle", "send", "senders")
@@ -83,6 +83,12 @@ class Share:
         return max(1, round(maximum * self.percent / 100))
 
 
+@dataclass(frozen=True)
+class Inline:
+    """The text of a file that an option wants, written out in the scenario."""
+    text: str
+
+
 @dataclass
 class Sender:
     name: str
@@ -136,7 +142,6 @@ class Scenario:
     until: str = "answers"
     ledger: bool = False
     watch_queue: bool = False
-    warm_up_known: bool = True  # does `ringpost-bench send` have such an option?
     sections: dict = field(default_factory=dict)
     maximum: dict | None = None
     steps: list[tuple[str, dict, float | None]] = field(default_factory=list)
@@ -325,8 +330,8 @@ class Reader:
         return out
 
     def option(self, command, key, node, option):
-        if command == "sink" and option.name == "behaviour":
-            return self.scalar(key, node, "text")
+        if option.value in ("FILE", "DIRECTORY"):
+            return self.file_named(self.scalar(key, node, "text"))
         if not option.value:
             return self.scalar(key, node, "flag")
         if option.words and ":" not in option.value:
@@ -338,6 +343,13 @@ class Reader:
         if option.value == "OCTETS":
             return self.scalar(key, node, "octets")
         return self.scalar(key, node, "text")
+
+    def file_named(self, text):
+        """Several lines are a file's text; else a path from where the scenario is, or a word that the program knows."""
+        if "\n" in text:
+            return Inline(text)
+        path = os.path.join(os.path.dirname(os.path.abspath(self.file)), text)
+        return path if "/" in text or os.path.exists(path) else text
 
     def senders(self, node):
         out = {}

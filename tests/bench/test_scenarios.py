@@ -81,7 +81,12 @@ def sections_become_plans(rig):
     what = parse("""
 description: all of it
 target: {next_hop: sink, cores: 3, size_max: 2M}
-sink: {cores: 2, no-pipelining: yes, behaviour: "* refuse"}
+sink:
+  cores: 2
+  no-pipelining: yes
+  behaviour: |
+    one
+    two
 send: {sessions: 7, seconds: 2, size: 100K, pipelining: off, bdat: no, rate: 10 %}
 senders:
   noise: {background: true, sessions: 1}
@@ -118,7 +123,19 @@ events:
     expect_equal((what.warm_up_s, what.until, what.ledger), (2, "delivered", True))
     expect_equal(target.option_words(quiet.senders[0].options),
                  ["--sessions", "7", "--seconds", "2", "--size", "102400", "--pipelining", "off", "--rate", "5"])
-    expect_equal(target.option_words(half.sink), ["--cores", "2", "--no-pipelining", "--behaviour", "* refuse"])
+    expect_equal(half.sink, {"cores": 2, "no-pipelining": True, "behaviour": scenario.Inline("one\ntwo\n")})
+
+
+def files_are_found(rig):
+    """A path begins where the scenario is; a word that is no file is the program's; several lines are the text."""
+    path = rig.path("s.yaml")
+    for name, text in (("domains", "example.org 1\n"), ("s.yaml", SEND)):
+        with open(rig.path(name), "w", encoding="utf-8") as file:
+            file.write(text)
+    for value, wanted in [("domains", rig.path("domains")), ("corporate", "corporate"),
+                          ("below/it", rig.path("below/it")), ("/etc/x", "/etc/x")]:
+        what = scenario.read(path, OPTIONS, [("sink.behaviour", value)])
+        expect_equal(what.plans()[0].sink["behaviour"], wanted, value)
 
 
 def settings_replace_keys(rig):
@@ -158,7 +175,7 @@ def help_tells_options(rig):
 def built_in_ones_are_sound(rig):
     known = scenario.built_in(target.SCENARIOS)
     for name in ("accept", "accept-pipelined", "accept-new-connection", "relay", "relay-large", "latency", "latency-250",
-                 "idle", "backlog", "many-domains", "large-messages", "connection-storm",
+                 "idle", "slow-clients", "backlog", "many-domains", "large-messages", "connection-storm",
                  "restart-under-load"):
         expect_in(name, known, "a scenario is missing")
     options = target.options_known()
@@ -186,5 +203,5 @@ def the_command_line_says_what_is_wrong(rig):
 
 
 if __name__ == "__main__":
-    sys.exit(ringpost.main(errors_name_place_and_key, sections_become_plans, settings_replace_keys, quick_divides,
+    sys.exit(ringpost.main(errors_name_place_and_key, sections_become_plans, files_are_found, settings_replace_keys, quick_divides,
                            help_tells_options, built_in_ones_are_sound, the_command_line_says_what_is_wrong))
