@@ -45,6 +45,11 @@ wrong(struct reader *r, const char *format, ...)
 		(void)vsnprintf(r->why + n, SINK_BEHAVIOUR_WHY_MAX - (size_t)n, format, args); /* cut is fine */
 		va_end(args);
 	}
+	/* What is quoted may be anything, and a terminal will show it. */
+	for (char *at = r->why; *at; at++) {
+		if ((unsigned char)*at < ' ' || *at == 0x7f)
+			*at = '?';
+	}
 	r->result = -EINVAL;
 	return false;
 }

@@ -76,6 +76,7 @@ static const struct {
 	{ "no code", D "rcpt refuse\n", "refuse wants a code" },
 	{ "no code but a text", D "rcpt refuse No such user\n", "not \"No\"" },
 	{ "control character", D "rcpt refuse 550 a\001b\n", "a control character" },
+	{ "a control character in a word", D "rc\033[2Jpt hang\n", "no word \"rc?[2Jpt\"" },
 	{ "delay of nothing", D "dot delay\n", "delay wants milliseconds" },
 	{ "delay backwards", D "dot delay 80..20\n", "delay wants milliseconds" },
 	{ "delay with a unit", D "dot delay 20ms\n", "not \"20ms\"" },
