@@ -3,8 +3,13 @@
 #include "bench/dial.h"
 
 const char *
-dial_check(const struct endpoint *to, uint64_t sources)
+dial_check(const struct endpoint *to, uint64_t sources, bool owned)
 {
+	if (!to->port)
+		return "--to is needed";
+	if (!endpoint_is_loopback(to) && !owned)
+		return "--to is not on this machine.  A load generator takes from a server all that it has, and mail that "
+		       "is accepted is real: if the host is yours to load, say --i-own-this-host";
 	if (sources > 1 && (!endpoint_is_ipv4(to) || !endpoint_is_loopback(to)))
 		return "--sources needs a server on 127.0.0.0/8";
 	return NULL;

@@ -12,8 +12,14 @@
 
 enum { DIAL_SOURCES_MAX = 1000 };
 
-/* Why `sources` addresses cannot be used towards `to`; NULL when they can. */
-const char *dial_check(const struct endpoint *to, uint64_t sources);
+/* Why we do not load `to` from `sources` addresses; NULL when we do.  owned: --i-own-this-host was said, without which
+ * only this machine is loaded: one wrong address, and a stranger's server has all of it. */
+const char *dial_check(const struct endpoint *to, uint64_t sources, bool owned);
+
+/* The row of that option. */
+#define DIAL_OWNED_ROW(offset)                                                                     \
+	{ "i-own-this-host", OPTION_FLAG, offset, NULL,                                            \
+	  "Load a server that is not on this machine: you answer for it.", 0, 0, NULL }
 /*
  * Starts connecting; op must be idle with its handler set.  Returns the descriptor, which the caller closes
  * after op has ended badly; else a negative errno and op is idle.

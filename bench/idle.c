@@ -18,6 +18,7 @@ enum { IDLE_SESSIONS_MAX = 1000000, IDLE_OPENING_MAX = 128 };
 static struct {
 	struct endpoint to;
 	uint64_t	sessions, seconds, sources;
+	bool		owned;
 } options = { .sessions = 1000, .seconds = 10, .sources = 64 };
 
 #define AT(member) offsetof(__typeof__(options), member)
@@ -28,6 +29,7 @@ static const struct option_row rows[] = {
 	  NULL },
 	{ "sources", OPTION_COUNT, AT(sources), "N",
 	  "Come from N addresses of 127.0.0.0/8 in turn; 1 for other servers (64).", 1, DIAL_SOURCES_MAX, NULL },
+	DIAL_OWNED_ROW(AT(owned)),
 };
 #undef AT
 
@@ -239,7 +241,7 @@ static int
 idle_run(const struct bench_command *command, const char *const *words)
 {
 	static const struct crew_plan plan = { .open = idle_open, .stop = idle_stop, .close = idle_close };
-	const char *wrong = options.to.port ? dial_check(&options.to, options.sources) : "--to is needed";
+	const char *wrong = dial_check(&options.to, options.sources, options.owned);
 
 	(void)command;
 	(void)words;

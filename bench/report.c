@@ -154,6 +154,17 @@ watched_print(FILE *to, const struct crew_watch *watched, double messages, bool 
 			      watched->cpu_s, each, watched->rss_octets / 1024);
 }
 
+static void
+saturated_print(FILE *to, const struct report *r)
+{
+	(void)fprintf(to, "%-20s this program was the bottleneck, so its figures say little of the other side: ", "WARNING");
+	if (r->busy > REPORT_BUSY_MAX)
+		(void)fprintf(to, "a thread used %.0f %% of a core; --cores N may help\n", 100 * r->busy);
+	else
+		(void)fprintf(to, "one message in a hundred was begun more than %.1f ms late\n",
+			      (double)histogram_percentile(&r->latency[REPORT_LATE], 99) / 1e6);
+}
+
 void
 report_print(FILE *to, const struct report *r, const struct crew_usage *used,
 	     const struct crew_watch *watched, bool json)
@@ -181,6 +192,8 @@ report_print(FILE *to, const struct report *r, const struct crew_usage *used,
 			latency_print(to, latency_names[i], &r->latency[i], json);
 	}
 	troubles_print(to, r, json);
+	if (!json && report_saturated(r))
+		saturated_print(to, r);
 	if (json) {
 		(void)fprintf(to, ", \"warm_up_s\": %.3f, \"cores\": %u, \"busy\": %.3f, \"saturated\": %s, "
 			      "\"started_ns\": %" PRIu64 ", \"first_ns\": %" PRIu64 ", \"last_ns\": %" PRIu64

@@ -95,6 +95,8 @@ static const struct option_row rows[] = {
 	{ "ledger", OPTION_TEXT, AT(ledger), "FILE", "Add a line for each message and its outcome to FILE.", 0, 0,
 	  NULL },
 	{ "cores", OPTION_COUNT, AT(cores), "N", "Threads (1).", 1, BENCH_CORES_MAX, NULL },
+	DIAL_OWNED_ROW(AT(owned)),
+	{ "quiet", OPTION_FLAG, AT(quiet), NULL, "No live line, which a terminal has otherwise.", 0, 0, NULL },
 	{ "json", OPTION_FLAG, AT(json), NULL, "Print the summary as one JSON object.", 0, 0, NULL },
 };
 #undef AT
@@ -192,6 +194,7 @@ send_session_gone(struct send_core *core)
 	if (core->starting || !list_empty(&core->sessions))
 		return;
 	wheel_disarm(&core->member->reactor.wheel, &core->warm_up);
+	wheel_disarm(&core->member->reactor.wheel, &core->second);
 	wheel_disarm(&core->member->reactor.wheel, &core->last_call);
 	if (core->ledger_open)
 		ledger_file_finish(&core->ledger, ledger_idle);
@@ -284,6 +287,19 @@ warm_up_over(struct wheel_timer *timer)
 }
 
 static void
+second_over(struct wheel_timer *timer)
+{
+	struct send_core *core = CONTAINER_OF(timer, struct send_core, second);
+	struct timeline *t = &core->report.timeline;
+
+	(void)timeline_at(t, reactor_now(&core->member->reactor));
+	if (t->count && t->count != core->told)
+		live_tell(core->shared->live, t);
+	core->told = t->count;
+	wheel_arm(&core->member->reactor.wheel, &core->second, t->until_ns);
+}
+
+static void
 run_begin(struct send_core *core)
 {
 	const struct send_options *o = core->shared->options;
@@ -305,6 +321,8 @@ run_begin(struct send_core *core)
 	/* In open loop the end is a matter of tickets: what was due before it is sent behind it, too. */
 	if (o->seconds && !o->rate)
 		wheel_arm(&r->wheel, &core->last_call, core->end_ns);
+	if (core->shared->live && core->report.timeline.start_ns)
+		wheel_arm(&r->wheel, &core->second, core->report.timeline.until_ns);
 	if (o->warm_up_s)
 		wheel_arm(&r->wheel, &core->warm_up, core->measured_ns);
 	sessions_start(core);
@@ -347,6 +365,7 @@ send_open(struct crew_member *m, const char **why)
 	list_init(&core->waiting);
 	wheel_timer_init(&core->ramp, ramp_run);
 	wheel_timer_init(&core->warm_up, warm_up_over);
+	wheel_timer_init(&core->second, second_over);
 	wheel_timer_init(&core->last_call, last_call);
 	if (o->ledger)
 		ledger_file_open(&core->ledger, &m->reactor, o->ledger, ledger_opened);
@@ -396,12 +415,10 @@ helo_safe(const char *text)
 static const char *
 options_settle(struct send_options *o)
 {
-	const char *why = dial_check(&o->to, o->sources);
+	const char *why = dial_check(&o->to, o->sources, o->owned);
 
 	if (why)
 		return why;
-	if (!o->to.port)
-		return "--to is needed";
 	if (o->bdat && o->pipelining == SEND_PIPELINING_OVERLAP)
 		return "--pipelining overlap goes with DATA only: a refused BDAT would leave the next group "
 		       "inside the old transaction";
@@ -519,8 +536,12 @@ send_run(const struct bench_command *command, const char *const *words)
 	}
 	(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	shared.start_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	if (!options.quiet)
+		shared.live = live_begin(&(struct live_params){ shared.start_ns, options.warm_up_s, options.seconds,
+								options.messages });
 	usage_before = crew_usage_now();
 	status = crew_run(&plan, (unsigned)options.cores, &shared) < 0;
+	live_end(shared.live);
 	used = crew_usage_now();
 	used.user_s -= usage_before.user_s;
 	used.system_s -= usage_before.system_s;

@@ -16,6 +16,7 @@
 
 #include "bench/crew.h"
 #include "bench/ledger_file.h"
+#include "bench/live.h"
 #include "bench/mailboxes.h"
 #include "bench/message.h"
 #include "bench/options.h"
@@ -52,7 +53,7 @@ struct send_options {
 	uint64_t	slow; /* octets a second of each session's text; 0: as fast as it goes */
 	struct option_chance vanish; /* word: mail, rcpt, data, body, dot */
 	const char     *auth; /* "name:password"; NULL: none */
-	bool		bdat, json;
+	bool		bdat, json, owned, quiet;
 };
 
 /* What all cores read and none writes. */
@@ -62,6 +63,7 @@ struct send_shared {
 	uint64_t		   start_ns;	/* of the run, for all cores */
 	struct sizes		   sizes;	/* with --size-distribution */
 	struct mailboxes	   mailboxes;
+	struct live		  *live; /* NULL: nobody looks */
 	char			   auth_line[WIRE_AUTH_LINE_MAX];
 };
 
@@ -79,6 +81,8 @@ struct send_core {
 	struct list		  waiting;	 /* sessions that wait for the next ticket; then none is overdue */
 	struct pace		  pace;		 /* open loop */
 	struct wheel_timer	  ramp, warm_up; /* more sessions; figures begin */
+	struct wheel_timer	  second;	 /* tells the live line */
+	unsigned		  told;		 /* steps of the timeline it knows */
 	struct wheel_timer	  last_call;	 /* end of --seconds, later the cut after an interrupt */
 	uint64_t		  begun_ns, measured_ns, end_ns; /* start; end of the warm-up; of --seconds */
 	uint64_t		  greeted_ns;	 /* when a server last greeted us with 220, or the start */

@@ -46,10 +46,17 @@ class FakeServer:
         self.to = f"127.0.0.1:{self.port}"
         rig.at_end.append(self.stop)
 
+    async def close(self):
+        self.server.close()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        self.loop.stop()
+
     def stop(self):
         if self.loop.is_running():
-            self.loop.call_soon_threadsafe(self.server.close)
-            self.loop.call_soon_threadsafe(self.loop.stop)
+            asyncio.run_coroutine_threadsafe(self.close(), self.loop)
             self.thread.join()
 
     def stall(self, seconds):

@@ -2,7 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the sender is asked to send it sends, told by the server that got it."""
 import collections
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
 import sys
+import time
 
 import ringpost
 from fake_server import FakeServer, send, start
@@ -118,5 +125,79 @@ def auth(rig):
     expect_in("NAME:PASSWORD", wrong.stderr)
 
 
+def strangers(rig):
+    """Only this machine is loaded unless somebody answers for it; nothing leaves before that is said."""
+    for command in ("send", "idle"):
+        for address in ("192.0.2.1:25", "[2001:db8::1]:25"):
+            refused = rig.run("ringpost-bench", command, "--to", address, "--sources" if command == "idle" else "--cores", 1)
+            expect_equal(refused.returncode, 2, f"exit status of {command} --to {address}")
+            expect_in("--i-own-this-host", refused.stderr)
+    server = FakeServer(rig)
+    told = send(rig, server, "--messages", 1, "--sessions", 1, "--i-own-this-host")
+    expect_equal(told["messages"], 1)
+
+
+def saturated(rig):
+    """A sender that is kept from working begins messages late though sessions are free, and says so."""
+    def stopped(*words):
+        server = FakeServer(rig)
+        sender = rig.bench("send", "--to", server.to, "--rate", 100, "--seconds", 2, *words, name=f"send{len(words)}")
+        ringpost.wait_until("the first messages", lambda: server.count > 10)
+        sender.send(signal.SIGSTOP)
+        time.sleep(0.3)  # how long it is kept; nothing is waited for
+        sender.send(signal.SIGCONT)
+        expect_equal(sender.wait(), 0)
+        return sender.out()
+    told = json.loads(stopped("--json"))
+    expect_equal(told["saturated"], True)
+    expect(told["late_us"]["max"] > 200e3, f"the latest message is told to have been {told['late_us']['max']} us late")
+    expect(told["latency_us"]["max"] > 200e3, "the latency does not have what was late")
+    expect_in("WARNING", stopped())
+
+
+class Terminal:
+    """A sender whose standard error is a terminal."""
+
+    def __init__(self, server, *words):
+        self.near, far = pty.openpty()
+        self.child = subprocess.Popen([os.path.join(ringpost.BIN, "ringpost-bench"), "send", "--to", server.to,
+                                       *map(str, words)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=far)
+        os.close(far)
+
+    def end(self):
+        """Its exit status, what it printed, what was on the terminal."""
+        out = self.child.communicate(timeout=ringpost.PATIENCE_S)[0].decode()
+        shown = b""
+        try:
+            while more := os.read(self.near, 4096):
+                shown += more
+        except OSError:
+            pass  # how a terminal says that nobody is at its other end
+        os.close(self.near)
+        return self.child.returncode, out, shown.decode()
+
+
+def live(rig):
+    """A line for each second, on a terminal only, wiped at the end; an interrupt still ends the run in good order."""
+    server = FakeServer(rig)
+    status, out, shown = Terminal(server, "--rate", 200, "--seconds", 2, "--sessions", 5).end()
+    expect_equal(status, 0)
+    lines = [line for line in shown.split("\r\033[K") if line]
+    expect(lines, "nothing was on the terminal")
+    told = re.fullmatch(r"(\d+) s  (\d+) messages/s  p50 [\d.]+ ms  p99 [\d.]+ ms  errors 0  sessions 5  left 1 s", lines[0])
+    expect(told and 100 < int(told.group(2)) < 250, f"the first line: {lines[0]!r}")
+    expect(shown.endswith("\r\033[K"), "the line is not wiped")
+    expect_in("latency", out)
+    expect_equal(Terminal(server, "--messages", 400, "--rate", 300, "--quiet").end()[2], "", "what a quiet one shows")
+    sender = start(rig, server, "--messages", 400, "--rate", 300)
+    expect_equal((sender.wait(), sender.err()), (0, ""), "a sender without a terminal")
+    slow_one = FakeServer(rig, delay=lambda number: 0.01)
+    interrupted = Terminal(slow_one, "--seconds", 60, "--json")
+    ringpost.wait_until("the first messages", lambda: slow_one.count > 5)
+    interrupted.child.send_signal(signal.SIGINT)
+    status, out, _ = interrupted.end()
+    expect_in('"messages"', out, f"an interrupted sender ended with {status}")
+
+
 if __name__ == "__main__":
-    sys.exit(ringpost.main(sizes, domains, slow, vanish, auth))
+    sys.exit(ringpost.main(sizes, domains, slow, vanish, auth, strangers, saturated, live))
