@@ -80,6 +80,13 @@ list_remove(struct list_node *n)
 }
 
 /* First node, unlinked, or NULL when the list is empty. */
+/* NULL when the list is empty. */
+static inline struct list_node *
+list_last(const struct list *l)
+{
+	return list_empty(l) ? NULL : l->head.prev;
+}
+
 static inline struct list_node *
 list_take_first(struct list *l)
 {

@@ -17,6 +17,8 @@ enum {
 	QUEUE_CURE_MAX_MS = 60000,
 	QUEUE_WAIT_MAX_MS = 14 * 24 * 3600 * 1000, /* a message due later is shown after this: a clock was wrong */
 	QUEUE_SPACE_CHECK_MS = 1000,  /* between looks at the free space */
+	QUEUE_SPARES_KEPT = 2,	      /* segments done with, kept to be written anew; others are removed */
+	QUEUE_FILL_OCTETS = 256 * 1024, /* of zeros that a fresh segment is filled with, at a time */
 	QUEUE_READ_OCTETS = 1 << 20,  /* of the past at a time */
 };
 

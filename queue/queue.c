@@ -162,7 +162,7 @@ queue_owner(const struct queue *q)
 void
 queue_maybe_closed(struct queue *q)
 {
-	if (q->closing && !q->recovery && commit_idle(q) && !q->reading && !q->segments.closing)
+	if (q->closing && !q->recovery && commit_idle(q) && !q->reading && !q->segments.closing && commit_end(q))
 		segments_close(&q->segments);
 }
 
@@ -314,7 +314,7 @@ queue_status(const struct queue *q, struct queue_status *out)
 		.held = q->held,
 		.in_hand = q->in_hand,
 		.segments = q->segments.count,
-		.segment_octets = q->segments.octets,
+		.segment_octets = q->segments.octets + q->segments.spare_octets,
 		.refusing = queue_refusal(q),
 		.at_limit = q->segments.octets + q->segments.segment_octets > q->segments.octets_max,
 		.recovering = q->recovering,

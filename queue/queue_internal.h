@@ -50,6 +50,8 @@ void commit_go_on(struct queue *q); /* a segment has come */
 /* No segment is to be had: those who wait outside are told. */
 void commit_refuse(struct queue *q, int error);
 bool commit_idle(const struct queue *q);
+/* The shard closes and is idle: ends the current segment.  True when that is done, or there is none. */
+bool commit_end(struct queue *q);
 /* Results wait for a segment that cannot be had: no delivery shall begin, lest more of them be lost in a crash. */
 bool commit_stalled(const struct queue *q);
 
@@ -75,6 +77,8 @@ struct queue {
 	unsigned		    left_count;
 	char			   *staging; /* QUEUE_BATCH_OCTETS for a direct write, in whole blocks */
 	struct iovec		    staged;
+	bool			    ending; /* what is written is the end of the segment */
+	uint8_t			    end_block[RECORD_BLOCK];
 	unsigned		    reading; /* loads and last words under way */
 	unsigned		    telling; /* loops over items that are being told, one inside another */
 	int			    refusing; /* 0, or what intake gets */

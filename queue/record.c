@@ -150,7 +150,7 @@ record_header_read_first(const uint8_t *in, struct record_header *h)
 	h->payload_crc = take32(&c);
 	h->kind = take16(&c);
 	h->shard = take16(&c);
-	return take32(&c) == 0 && h->kind >= RECORD_SEGMENT && h->kind <= RECORD_CHECKPOINT;
+	return take32(&c) == 0 && h->kind >= RECORD_SEGMENT && h->kind <= RECORD_END;
 }
 
 bool
@@ -159,7 +159,47 @@ record_header_read(const uint8_t *in, uint64_t nonce, struct record_header *h)
 	return record_header_read_first(in, h) && h->nonce == nonce;
 }
 
+bool
+record_header_trace(const uint8_t *in, uint64_t nonce, uint64_t lsn, uint64_t *octets)
+{
+	struct cursor c = { .rest = span_make(in, RECORD_HEADER_LEN) };
+	uint32_t      magic = take32(&c);
+	uint64_t      its_nonce, its_lsn;
+
+	(void)take32(&c);
+	its_nonce = take64(&c);
+	its_lsn = take64(&c);
+	*octets = record_stride(take32(&c));
+	return its_nonce == nonce || (magic == RECORD_MAGIC && its_lsn > lsn);
+}
+
 /* --- small payloads ------------------------------------------------------------------------------------ */
+
+bool
+record_end_read(struct span payload, uint64_t *from)
+{
+	struct cursor c = { .rest = payload };
+
+	*from = take64(&c);
+	return !c.ran_out && c.rest.len == 0;
+}
+
+void
+record_end_block(uint64_t nonce, uint64_t lsn, uint16_t shard, uint64_t from, uint8_t out[static RECORD_BLOCK])
+{
+	struct record_header h = {
+		.nonce = nonce,
+		.lsn = lsn,
+		.length = RECORD_END_LEN,
+		.kind = RECORD_END,
+		.shard = shard,
+	};
+
+	memset(out, 0, RECORD_BLOCK);
+	(void)put64(out + RECORD_HEADER_LEN, from);
+	h.payload_crc = crc32c(0, out + RECORD_HEADER_LEN, RECORD_END_LEN);
+	record_header_write(&h, out);
+}
 
 uint32_t
 record_segment_format(struct span payload)
@@ -172,7 +212,7 @@ record_segment_format(struct span payload)
 void
 record_segment_write(const struct record_segment *s, uint8_t out[static RECORD_SEGMENT_LEN])
 {
-	uint8_t *at = put64(put64(put32(put32(out, RECORD_FORMAT), 0), s->number), s->octets);
+	uint8_t *at = put64(put64(put32(put32(out, RECORD_FORMAT), s->reused), s->number), s->octets);
 
 	at = put64(put64(at, s->void_number), s->void_from);
 	INVARIANT(at == out + RECORD_SEGMENT_LEN);
@@ -184,7 +224,7 @@ record_segment_read(struct span payload, struct record_segment *s)
 	struct cursor c = { .rest = payload };
 	uint32_t      format = take32(&c);
 
-	(void)take32(&c);
+	s->reused = take32(&c) & 1;
 	s->number = take64(&c);
 	s->octets = take64(&c);
 	s->void_number = take64(&c);

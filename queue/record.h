@@ -16,6 +16,7 @@ enum record_kind {
 	RECORD_RESULT,
 	RECORD_ACT,
 	RECORD_CHECKPOINT,
+	RECORD_END,
 };
 
 enum {
@@ -23,8 +24,9 @@ enum {
 	RECORD_HEADER_LEN = 40,
 	RECORD_ALIGN = 8,
 	RECORD_BLOCK = 4096,
-	RECORD_FORMAT = 1,
+	RECORD_FORMAT = 2,
 	RECORD_SEGMENT_LEN = 40, /* octets of payload */
+	RECORD_END_LEN = 8,
 	RECORD_PIECE_HEAD_LEN = 24,
 	RECORD_ACT_LEN = 32,
 	RECORD_HOST_MAX = 255,
@@ -50,17 +52,25 @@ void record_header_write(const struct record_header *h, uint8_t out[static RECOR
 bool MUST_CHECK record_header_read(const uint8_t *in, uint64_t nonce, struct record_header *h);
 /* The same when the nonce is not known yet: the first record of a segment. */
 bool MUST_CHECK record_header_read_first(const uint8_t *in, struct record_header *h);
+/* What looks like a header of ours that has suffered: it has the nonce, or it claims an lsn greater than this one, which
+ * nothing of an earlier life of the file has.  *octets is the length it claims, with the header. */
+bool MUST_CHECK record_header_trace(const uint8_t *in, uint64_t nonce, uint64_t lsn, uint64_t *octets);
 
 /* --- payloads; _read says false when the bytes are not such a payload ---------------------------------- */
 
 struct record_segment {
 	uint64_t number, octets;
 	uint64_t void_number, void_from; /* void_number 0: none */
+	bool	 reused; /* the file was a segment before: what is behind the records is not zeros */
 };
 /* The number of the form on disk, which leads every SEGMENT payload of any form; 0: too short. */
 uint32_t	record_segment_format(struct span payload);
 void		record_segment_write(const struct record_segment *s, uint8_t out[static RECORD_SEGMENT_LEN]);
 bool MUST_CHECK record_segment_read(struct span payload, struct record_segment *s);
+
+/* END, the last record of a segment, alone in its block: from `from` on nothing was acknowledged. */
+bool MUST_CHECK record_end_read(struct span payload, uint64_t *from);
+void		record_end_block(uint64_t nonce, uint64_t lsn, uint16_t shard, uint64_t from, uint8_t out[static RECORD_BLOCK]);
 
 struct record_piece {
 	struct id   id;

@@ -33,8 +33,9 @@ take_name(void *arg, const char *name)
 	struct recovery *v = arg;
 	uint64_t	 number = 0;
 	size_t		 len = strlen(name);
+	bool		 spare = len == SEGMENT_NAME_LEN && memcmp(name + 16, ".old", 4) == 0;
 
-	if (len != SEGMENT_NAME_LEN || memcmp(name + 16, ".seg", 4) != 0)
+	if (!spare && (len != SEGMENT_NAME_LEN || memcmp(name + 16, ".seg", 4) != 0))
 		return 0;
 	for (unsigned i = 0; i < 16; i++) {
 		char c = name[i];
@@ -43,6 +44,10 @@ take_name(void *arg, const char *name)
 		if (digit < 0)
 			return 0;
 		number = number << 4 | (unsigned)digit;
+	}
+	if (spare) {
+		segments_add_spare(&v->q->segments, number, v->q->params.segment_octets);
+		return 0;
 	}
 	if (v->count == v->cap) {
 		unsigned  cap = v->cap ? v->cap * 2 : 64;
@@ -94,20 +99,11 @@ recovery_free(struct recovery *v)
 /* --- the end ------------------------------------------------------------------------------------------- */
 
 static void
-all_read(struct recovery *v)
+finish(struct recovery *v)
 {
 	struct queue	     *q = v->q;
 	struct queue_recovery what;
 
-	replay_end(v);
-	if (v->torn) {
-		v->what.torn_octets = v->torn_octets;
-		log_warn(q->reactor->log, "queue-torn", LOG_UINT("shard", q->params.shard),
-			 LOG_STR("segment", v->torn->name), LOG_UINT("offset", v->torn_from), LOG_UINT("octets", v->torn_octets));
-		/* Not to be taken for damage once there are records after it. */
-		segments_void(&q->segments, v->torn, v->torn_from);
-	}
-	q->segments.lsn = MAX_OF(q->segments.lsn, v->lsn_max);
 	v->what.messages = q->index.count;
 	v->what.segments = v->count;
 	v->what.milliseconds = (int64_t)((io_mono_now(q->reactor->io) - v->begun_ns) / 1000000);
@@ -120,6 +116,60 @@ all_read(struct recovery *v)
 	q->recovering = false;
 	segments_want(&q->segments, 1);
 	q->handlers.recovered(q, &what);
+}
+
+/* What was in use is ended before anything is written elsewhere (I10), behind the last block that has something sound.  A
+ * file that somebody shortened is left as it is: grown again it would have zeros where nothing was. */
+static void
+end_open_segment(struct recovery *v)
+{
+	struct queue *q = v->q;
+	uint8_t	     *block = (uint8_t *)v->first;
+	uint64_t      at = (v->open_from + RECORD_BLOCK - 1) & ~(uint64_t)(RECORD_BLOCK - 1);
+
+	if (at + RECORD_BLOCK > v->open->octets) {
+		segments_void(&q->segments, v->open, v->open_from);
+		finish(v);
+		return;
+	}
+	v->step = RECOVERY_ENDING;
+	record_end_block(v->open->nonce, ++q->segments.lsn, (uint16_t)q->params.shard, v->open_from, block);
+	v->iov = (struct iovec){ block, RECORD_BLOCK };
+	io_write(q->reactor->io, &v->op, v->open->fd, &v->iov, 1, at, IO_WRITE_DURABLE);
+}
+
+/* If the disk does not take it, the next segment voids what is there. */
+static void
+end_written(struct recovery *v, int result)
+{
+	struct queue *q = v->q;
+
+	if (result != RECORD_BLOCK) {
+		log_error(q->reactor->log, "queue-write-failed", LOG_UINT("shard", q->params.shard),
+			  LOG_STR("segment", v->open->name), LOG_UINT("offset", v->open_from),
+			  LOG_ERRNO("why", result < 0 ? -result : EIO));
+		segments_void(&q->segments, v->open, v->open_from);
+	}
+	finish(v);
+}
+
+static void
+all_read(struct recovery *v)
+{
+	struct queue *q = v->q;
+
+	replay_end(v);
+	q->segments.lsn = MAX_OF(q->segments.lsn, v->lsn_max);
+	if (v->open == NULL) {
+		finish(v);
+		return;
+	}
+	v->what.torn_octets = v->torn_octets;
+	if (v->torn_octets)
+		log_warn(q->reactor->log, "queue-torn", LOG_UINT("shard", q->params.shard),
+			 LOG_STR("segment", v->open->name), LOG_UINT("offset", v->open_from),
+			 LOG_UINT("octets", v->torn_octets));
+	end_open_segment(v);
 }
 
 static void
@@ -179,10 +229,10 @@ first_block_read(struct recovery *v)
 			return;
 		}
 		if (!sound || !record_segment_read(payload, &about))
-			about.number = seg->number; /* damage that the second pass will report */
+			about = (struct record_segment){ .number = seg->number, .reused = true }; /* the second pass reports it */
 	} else if (v->got == sizeof(v->first) && record_header_read_first(first + RECORD_BLOCK, &h) &&
 		   h.kind != RECORD_SEGMENT) {
-		about.number = seg->number;
+		about = (struct record_segment){ .number = seg->number, .reused = true };
 	} else {
 		not_readable(v, "its first record is not sound");
 		return;
@@ -192,6 +242,7 @@ first_block_read(struct recovery *v)
 		return;
 	}
 	seg->nonce = h.nonce;
+	seg->reused = about.reused;
 	if (about.void_number) {
 		struct queue_segment *other = segments_find(&v->q->segments, about.void_number);
 
@@ -266,7 +317,8 @@ scan_on(struct recovery *v)
 	v->step = RECOVERY_SCANNING;
 	v->place = 0;
 	v->doubt_from = RECOVERY_NO_DOUBT;
-	v->last_lsn = 0;
+	v->last_lsn = v->sound_to = v->trace_to = 0;
+	v->in_use = v->ended = false;
 	soon(v);
 }
 
@@ -326,6 +378,10 @@ op_done(struct io_op *op, const struct io_event *event)
 		queue_maybe_closed(q);
 		return;
 	}
+	if (v->step == RECOVERY_ENDING) {
+		end_written(v, result);
+		return;
+	}
 	if (will_pass(result) || (result < 0 && v->step <= RECOVERY_SYNCING_SHARD)) {
 		try_later(v, result);
 		return;
@@ -361,6 +417,7 @@ op_done(struct io_op *op, const struct io_event *event)
 		return;
 	case RECOVERY_SCANNING:
 	case RECOVERY_ENTERING:
+	case RECOVERY_ENDING:
 		break;
 	}
 	INVARIANT(!"a step that has no operation has ended");
@@ -463,6 +520,8 @@ go_on(struct wheel_timer *timer)
 			return;
 		}
 		break;
+	case RECOVERY_ENDING:
+		return;
 	}
 	soon(v);
 }

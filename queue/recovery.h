@@ -20,6 +20,7 @@ enum recovery_step {
 	RECOVERY_READING,
 	RECOVERY_SCANNING,
 	RECOVERY_ENTERING, /* the messages that are alive get their timers */
+	RECOVERY_ENDING,   /* the segment that was in use gets its end */
 };
 
 struct recovery {
@@ -36,15 +37,20 @@ struct recovery {
 	unsigned	       chunk;	/* octets to ask for at a time */
 	unsigned	       bad_blocks; /* of this segment: cannot be read */
 	uint64_t	       place, last_lsn, lsn_max;
+	uint64_t	       sound_to;   /* where the last sound record ends */
 	uint64_t	       doubt_from; /* from here to place: nothing sound; what follows tells torn from damage */
-	/* The end of the last segment that has records, when nothing can be made of it. */
-	struct queue_segment  *torn;
-	uint64_t	       torn_from, torn_octets;
+	uint64_t	       trace_to;   /* how far what is in doubt looks like records that were being written; 0: nowhere */
+	bool		       in_use, ended; /* the segment has records; and its END */
+	/* The last segment that has records, when it has no END: it was in use.  From `open_from` on nothing was
+	 * acknowledged; torn_octets of it look like a batch that was on its way. */
+	struct queue_segment  *open;
+	uint64_t	       open_from, torn_octets;
 	uint64_t	       cursor, overdue; /* while entering; messages that were due before */
 	uint64_t	       begun_ns;
 	struct arena	       arena;
 	struct queue_recovery  what;
 	char		       first[2 * RECORD_BLOCK];
+	struct iovec	       iov;
 };
 
 #define RECOVERY_NO_DOUBT UINT64_MAX

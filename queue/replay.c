@@ -171,6 +171,9 @@ replay_record(struct recovery *v, const struct record_header *h, struct span pay
 	switch ((enum record_kind)h->kind) {
 	case RECORD_SEGMENT:
 		break;
+	case RECORD_END: /* the scan takes those that fit */
+		sound = false;
+		break;
 	case RECORD_MESSAGE:
 		apply_message(v, payload, at);
 		break;

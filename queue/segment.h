@@ -13,6 +13,7 @@
 enum {
 	SEGMENT_NAME_LEN = 20, /* 0123456789abcdef.seg */
 	SEGMENT_SLOTS = 256,   /* of the table by number, which counts up and fills them evenly */
+	SEGMENT_SPARES_MAX = 8, /* that are known; more are found only if somebody put them there */
 };
 
 struct segments;
@@ -31,14 +32,16 @@ struct queue_segment {
 	uint32_t	 live;	/* living messages and intakes with a record here */
 	int		 fd;	 /* reads, and writes where there is no other */
 	int		 direct; /* writes around the page cache, until it is sealed; -1: not possible here */
+	bool		 reused; /* its file was one before */
 	bool		 sealed, damaged, removing;
 	bool		 unreadable; /* nothing of it was understood at the start */
 	bool		 speaks_of_unknown; /* has results about messages nobody knows */
 	bool		 stuck; /* its removal failed and is tried again after a pause */
 	bool		 unlinked; /* while it is removed: the name is gone, the directory is being synced */
+	bool		 spared;   /* it was renamed to be written anew */
 	struct io_op	 removal;
 	struct segments *all;
-	char		 name[SEGMENT_NAME_LEN + 1];
+	char		 name[SEGMENT_NAME_LEN + 1], spare_name[SEGMENT_NAME_LEN + 1];
 };
 
 struct segments_handlers {
@@ -64,6 +67,13 @@ struct segments {
 	unsigned	 count, removals; /* of all; under way */
 	uint64_t	 last_number;
 	uint64_t	 lsn; /* of the record written last */
+	/* files of segments that are done with, to be written anew */
+	struct segment_spare {
+		uint64_t number, octets;
+	} spares[SEGMENT_SPARES_MAX];
+	unsigned	 spare_count, sparing; /* there; on their way, still counted in `octets` */
+	uint64_t	 spare_octets;
+	char		 spare_name[SEGMENT_NAME_LEN + 1]; /* of the one that becomes the next segment */
 	/* the one under way */
 	struct queue_segment *coming;
 	uint64_t	 void_number, void_from; /* what the next first record shall void */
@@ -72,6 +82,8 @@ struct segments {
 	struct io_op	 op;
 	struct iovec	 iov;
 	uint8_t		*first_block;
+	char		*zeros;	   /* QUEUE_FILL_OCTETS, while it is filled */
+	uint64_t	 filled;   /* octets */
 	struct wheel_timer again, unstick;
 	uint64_t	 pause_ms;
 	uint64_t	 need_octets; /* least size of the one wanted next; 0: none is wanted */
@@ -102,7 +114,7 @@ void segments_sound(struct segments *s);
 void segments_settles(struct queue_segment *seg, struct queue_segment *about);
 /* Nothing more is written to it. */
 void segments_seal(struct segments *s, struct queue_segment *seg);
-/* Removes it when it is sealed and nothing keeps it; those that it kept may follow. */
+/* Removes it, or keeps its file as a spare, when it is sealed and nothing needs it; those that it kept may follow. */
 void segments_maybe_remove(struct segments *s, struct queue_segment *seg);
 /* One thing less that keeps seg. */
 static inline void
@@ -115,6 +127,8 @@ segment_unpin(struct segments *s, struct queue_segment *seg)
 struct queue_segment *segments_find(const struct segments *s, uint64_t number);
 /* Sets the name from the number. */
 void segment_name(struct queue_segment *seg);
+/* A file found at start that an earlier process kept to be written anew. */
+void segments_add_spare(struct segments *s, uint64_t number, uint64_t octets);
 /* Of a file found at start: known from now on. */
 void segments_add(struct segments *s, struct queue_segment *seg);
 void segments_close(struct segments *s);

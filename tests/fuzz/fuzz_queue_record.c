@@ -97,6 +97,7 @@ check_payload(enum record_kind kind, struct span payload)
 	struct record_act	 a, a_again;
 	struct record_result	 r;
 	struct record_checkpoint k;
+	uint64_t		 from;
 
 	switch (kind) {
 	case RECORD_SEGMENT:
@@ -109,6 +110,10 @@ check_payload(enum record_kind kind, struct span payload)
 		return;
 	case RECORD_MESSAGE:
 		check_message(payload);
+		return;
+	case RECORD_END:
+		if (record_end_read(payload, &from))
+			INVARIANT(payload.len == RECORD_END_LEN);
 		return;
 	case RECORD_PIECE:
 		if (record_piece_read(payload, &p))
@@ -156,7 +161,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	memcpy(copy, data + 1, size - 1);
 	check_header(copy, size - 1);
-	check_payload((enum record_kind)(RECORD_SEGMENT + data[0] % RECORD_CHECKPOINT), span_make(copy, size - 1));
+	check_payload((enum record_kind)(RECORD_SEGMENT + data[0] % RECORD_END), span_make(copy, size - 1));
 	free(copy);
 	return 0;
 }

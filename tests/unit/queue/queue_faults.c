@@ -130,7 +130,7 @@ __wrap_io_write(struct io *io, struct io_op *op, int fd, const struct iovec *iov
 {
 	static struct iovec half;
 
-	if (!(flags & IO_WRITE_DURABLE) || !fails_now()) {
+	if ((flags & IO_WRITE_APPEND) || !fails_now()) { /* which is the log */
 		__real_io_write(io, op, fd, iov, iov_count, offset, flags);
 		return;
 	}
@@ -186,6 +186,8 @@ __wrap_io_rename(struct io *io, struct io_op *op, int directory, const char *fro
 	}
 	if (fails)
 		twist(op, -EIO);
+	if (strstr(to, ".old"))
+		note('-', from);
 	__real_io_rename(io, op, directory, from, to);
 }
 

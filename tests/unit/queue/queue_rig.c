@@ -127,6 +127,8 @@ rig_close(void)
 	for (unsigned n; (n = rig_segments(names, 64)) > 0;)
 		while (n--)
 			rig_remove(names[n]);
+	for (unsigned n = rig_spares(names, 64); n > 0;)
+		rig_remove(names[--n]);
 	rig_remove("new.seg");
 	rig_remove("lock");
 	(void)rmdir(rig.shard);
@@ -190,19 +192,31 @@ by_name(const void *a, const void *b)
 	return strcmp(a, b);
 }
 
-unsigned
-rig_segments(char names[][32], unsigned max)
+static unsigned
+files(const char *suffix, char names[][32], unsigned max)
 {
 	DIR	*d = opendir(rig.shard);
 	unsigned n = 0;
 
 	for (struct dirent *e; d && (e = readdir(d)) && n < max;)
-		if (strlen(e->d_name) == 20 && strcmp(e->d_name + 16, ".seg") == 0)
+		if (strlen(e->d_name) == 20 && strcmp(e->d_name + 16, suffix) == 0)
 			memcpy(names[n++], e->d_name, 21);
 	if (d)
 		closedir(d);
 	qsort(names, n, 32, by_name);
 	return n;
+}
+
+unsigned
+rig_segments(char names[][32], unsigned max)
+{
+	return files(".seg", names, max);
+}
+
+unsigned
+rig_spares(char names[][32], unsigned max)
+{
+	return files(".old", names, max);
 }
 
 /* --- messages ------------------------------------------------------------------------------------------ */

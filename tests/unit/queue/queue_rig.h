@@ -47,6 +47,8 @@ void  rig_write(const char *name, const void *bytes, size_t len);
 void  rig_remove(const char *name);
 /* Names of its segments, ascending; returns how many (at most max). */
 unsigned rig_segments(char names[][32], unsigned max);
+/* The same of files kept to be written anew. */
+unsigned rig_spares(char names[][32], unsigned max);
 
 /* --- messages ------------------------------------------------------------------------------------------ */
 
