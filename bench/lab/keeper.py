@@ -77,6 +77,16 @@ def main():
     wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    try:
+        serve(wake_read)
+    except BrokenPipeError:
+        pass  # nobody waits for the answer any more
+    finally:
+        kill_all()
+
+
+def serve(wake_read):
+    """Answers line by line, to the end of the input."""
     while True:
         ready, _, _ = select.select([0, wake_read], [], [])
         if wake_read in ready:
@@ -86,7 +96,7 @@ def main():
             continue
         line = sys.stdin.readline()  # one is answered before the next comes
         if not line:
-            break
+            return
         words = json.loads(line)
         if words == ["kill"]:
             kill_all()
@@ -94,7 +104,6 @@ def main():
         else:
             answer = run(words)
         print(json.dumps(answer), flush=True)
-    kill_all()
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
+GROUP = "ringpost-bench-"  # and the keeper's number
 PSS_PROCESSES_MAX = 64  # beyond: the sum of resident sizes, which counts shared pages once for each
 
 # What makes a run doubtful.
@@ -110,8 +111,9 @@ class ControlGroup:
     @classmethod
     def make(cls, name):
         """One, or None where we may not."""
-        for path, counter in cls.places():
-            path = os.path.join(path, name)
+        for parent, counter in cls.places():
+            cls.sweep(parent)
+            path = os.path.join(parent, name)
             try:
                 os.mkdir(path)
             except OSError:
@@ -124,6 +126,16 @@ class ControlGroup:
                 continue
             return group
         return None
+
+    @staticmethod
+    def sweep(parent):
+        """Removes what a run left that was killed: groups of nobody, named after a keeper that is gone."""
+        for name in os.listdir(parent):
+            if name.startswith(GROUP) and not os.path.exists(f"/proc/{name.removeprefix(GROUP)}"):
+                try:
+                    os.rmdir(os.path.join(parent, name))
+                except OSError:
+                    pass  # somebody is in it after all
 
     @staticmethod
     def places():
@@ -188,7 +200,7 @@ class Tree:
 
 def account(keeper):
     """What counts the processor time of everything below this process, which has no children yet."""
-    group = ControlGroup.make(f"ringpost-bench-{keeper}")
+    group = ControlGroup.make(f"{GROUP}{keeper}")
     if group and group.enter(keeper):
         return group
     if group:

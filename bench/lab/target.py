@@ -253,8 +253,10 @@ class Program:
         self.name = name
         self.out_path, self.err_path = (os.path.join(directory, f"{name}.{kind}") for kind in ("out", "err"))
         with open(self.out_path, "w", encoding="utf-8") as out, open(self.err_path, "w", encoding="utf-8") as err:
-            self.child = subprocess.Popen([bench_path(), command, *words], cwd=directory, stdin=subprocess.DEVNULL,
-                                          stdout=out, stderr=err, start_new_session=True)
+            # Not even our own death leaves it behind.
+            self.child = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--", bench_path(), command, *words],
+                                          cwd=directory, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                                          start_new_session=True)
         self.ended_at = None
 
     def running(self):

@@ -9,6 +9,7 @@ import time
 
 import laboratory  # noqa: F401
 import ringpost
+from lab import measure
 from ringpost import expect, expect_equal, expect_in
 
 
@@ -149,7 +150,24 @@ def an_interrupt_tidies_up(rig):
     expect_equal(left, [], "nothing is left")
 
 
+def our_death_leaves_nothing(rig):
+    """SIGKILL of the whole: target, sink and sender end too."""
+    path = scenario(rig, "target: {cores: 1, next_hop: sink}\nsend: {seconds: 600, rate: 50}\n")
+    process = rig.process("run", [laboratory.BENCH, "run", path, "--dir", rig.directory, "--out", rig.path("r.json")])
+    below = ringpost.wait_until("target, sink and sender", lambda: len(found := [
+        pid for pid in measure.descendants(measure.processes(), process.pid)
+        if read_name(pid).startswith("ringpost")]) >= 3 and found)
+    process.kill()
+    ringpost.wait_until("them to end", lambda: not any(read_name(pid) for pid in below))
+
+
+def read_name(pid):
+    """The name of a process that lives."""
+    text = ringpost.read_text(f"/proc/{pid}/status")
+    return "" if "\nState:\tZ" in text else text.partition("\n")[0].removeprefix("Name:\t")
+
+
 if __name__ == "__main__":
     sys.exit(ringpost.main(two_are_compared, mail_is_delivered, a_backlog_drains, a_kill_loses_nothing,
                            steps_take_their_share, builds_are_told_apart, who_is_not_there_is_left_out, errors_are_told,
-                           an_interrupt_tidies_up))
+                           an_interrupt_tidies_up, our_death_leaves_nothing))
