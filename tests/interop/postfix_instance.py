@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Debian's Postfix, for one test at a time and without touching the machine.
 
-The package is fetched and unpacked below the build, not installed: nothing is configured, no user is made, no daemon but ours
-runs. An instance has its own settings, queue and ports, and two of the users that every Debian has.
+The package is fetched and unpacked below the build, not installed (bench/peers/postfix does it): nothing is configured, no
+user is made, no daemon but ours runs. An instance has its own settings, queue and ports, and two of the users that every Debian has.
 """
-import fcntl
-import glob
 import os
 import shutil
 import stat
@@ -85,25 +83,11 @@ def reachable(path):
 
 def unpacked():
     """The directory with Debian's package in it, fetched when it is not there yet; or Skip."""
-    home = os.path.join(ringpost.BUILD, "tests", "postfix")
-    root = os.path.join(home, "root")
-    os.makedirs(home, exist_ok=True)
-    with open(os.path.join(home, "lock"), "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not os.path.exists(root):
-            try:
-                subprocess.run(["apt-get", "-q", "download", "postfix"], cwd=home, capture_output=True, check=True,
-                               timeout=ringpost.PATIENCE_S)
-                package = sorted(glob.glob(os.path.join(home, "postfix_*.deb")))[-1]
-                subprocess.run(["dpkg-deb", "-x", package, root + ".new"], capture_output=True, check=True)
-                os.rename(root + ".new", root)
-            except (OSError, IndexError, subprocess.SubprocessError) as error:
-                raise Skip(f"Debian's package of Postfix cannot be fetched: {error}") from None
-    missing = [line.split()[0] for line in subprocess.run(
-        ["ldd", os.path.join(root, "usr/sbin/smtp-source")], env=environment(root), capture_output=True, text=True,
-        check=False).stdout.split("\n") if "not found" in line]
-    if missing:
-        raise Skip(f"Postfix needs {', '.join(missing)}")
+    root = os.path.join(ringpost.BUILD, "tests", "peers", "postfix")
+    script = os.path.join(ringpost.SOURCE, "bench", "peers", "postfix")
+    done = subprocess.run([script, "install", root], capture_output=True, encoding="utf-8", check=False)
+    if done.returncode != 0:
+        raise Skip(done.stderr.strip())
     return root
 
 
