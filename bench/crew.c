@@ -46,6 +46,12 @@ clock_ns(clockid_t which)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+uint64_t
+crew_mono_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
 void
 crew_busy_begin(struct crew_member *m)
 {
@@ -129,7 +135,7 @@ crew_run(const struct crew_plan *plan, unsigned count, void *arg)
 	pthread_t signals;
 	unsigned started = 0;
 
-	crew = (struct crew){ .plan = plan, .arg = arg, .count = count, .start_ns = clock_ns(CLOCK_MONOTONIC) };
+	crew = (struct crew){ .plan = plan, .arg = arg, .count = count };
 	(void)pthread_mutex_init(&crew.closing, NULL);
 	crew.members = calloc(count, sizeof(*crew.members));
 	crew.net = io_net_new(count);

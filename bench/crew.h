@@ -43,7 +43,6 @@ struct crew {
 	const struct crew_plan *plan;
 	void		       *arg; /* what the members share */
 	unsigned		count;
-	uint64_t		start_ns; /* monotonic: when the run began, for all members the same */
 	struct crew_member     *members;
 	struct io_net	       *net;
 	_Atomic(bool)		stop, failed;
@@ -58,6 +57,9 @@ int MUST_CHECK crew_run(const struct crew_plan *plan, unsigned count, void *arg)
 
 /* On the member's thread: `busy` counts from here, else from open(). */
 void crew_busy_begin(struct crew_member *m);
+
+/* The clock of io_mono(), where no reactor runs yet. */
+uint64_t crew_mono_ns(void);
 
 /* As many descriptors as we may have; returns how many that is. */
 uint64_t crew_descriptors_raise(void);

@@ -35,6 +35,15 @@ now_ns(void)
 	return (uint64_t)t.tv_sec * SECOND_NS + (uint64_t)t.tv_nsec;
 }
 
+/* Another job's line stays as it is: a sink in the background does not write over its sender. */
+static bool
+in_foreground(void)
+{
+	pid_t group = tcgetpgrp(STDERR_FILENO);
+
+	return group < 0 || group == getpgrp(); /* -1: a terminal without jobs */
+}
+
 /* " left 12 s", as far as one can tell. */
 static void
 left_print(char *out, size_t size, const struct live *live, uint64_t passed_s)
@@ -90,12 +99,14 @@ live_run(void *arg)
 			break;
 		line_make(live, line, sizeof(line));
 		(void)pthread_mutex_unlock(&live->lock);
-		(void)fputs(line, stderr);
+		if (in_foreground())
+			(void)fputs(line, stderr);
 		(void)fflush(stderr);
 		(void)pthread_mutex_lock(&live->lock);
 	}
 	(void)pthread_mutex_unlock(&live->lock);
-	(void)fputs("\r\033[K", stderr);
+	if (in_foreground())
+		(void)fputs("\r\033[K", stderr);
 	(void)fflush(stderr);
 	return NULL;
 }
@@ -129,8 +140,9 @@ live_begin(const struct live_params *params)
 	return live;
 }
 
-void
-live_tell(struct live *live, const struct timeline *timeline)
+/* The last step of a core's timeline is over. */
+static void
+tell(struct live *live, const struct timeline *timeline)
 {
 	const struct timeline_step *step = &timeline->steps[timeline->count - 1];
 
@@ -142,6 +154,39 @@ live_tell(struct live *live, const struct timeline *timeline)
 	if (step->slots)
 		histogram_unpack(&live->latency, step->slots, step->slot_count);
 	(void)pthread_mutex_unlock(&live->lock);
+}
+
+static void
+second_over(struct wheel_timer *timer)
+{
+	struct live_teller *teller = CONTAINER_OF(timer, struct live_teller, second);
+	struct timeline *t = teller->timeline;
+
+	(void)timeline_at(t, reactor_now(teller->reactor));
+	if (t->count && t->count != teller->told)
+		tell(teller->live, t);
+	teller->told = t->count;
+	wheel_arm(&teller->reactor->wheel, &teller->second, t->until_ns);
+}
+
+void
+live_teller_begin(struct live_teller *teller, struct live *live, struct reactor *r, struct timeline *timeline)
+{
+	*teller = (struct live_teller){ 0 };
+	if (!live || !timeline->start_ns)
+		return;
+	teller->live = live;
+	teller->reactor = r;
+	teller->timeline = timeline;
+	wheel_timer_init(&teller->second, second_over);
+	wheel_arm(&r->wheel, &teller->second, timeline->until_ns);
+}
+
+void
+live_teller_end(struct live_teller *teller)
+{
+	if (teller->live)
+		wheel_disarm(&teller->reactor->wheel, &teller->second);
 }
 
 void

@@ -194,7 +194,7 @@ send_session_gone(struct send_core *core)
 	if (core->starting || !list_empty(&core->sessions))
 		return;
 	wheel_disarm(&core->member->reactor.wheel, &core->warm_up);
-	wheel_disarm(&core->member->reactor.wheel, &core->second);
+	live_teller_end(&core->teller);
 	wheel_disarm(&core->member->reactor.wheel, &core->last_call);
 	if (core->ledger_open)
 		ledger_file_finish(&core->ledger, ledger_idle);
@@ -287,19 +287,6 @@ warm_up_over(struct wheel_timer *timer)
 }
 
 static void
-second_over(struct wheel_timer *timer)
-{
-	struct send_core *core = CONTAINER_OF(timer, struct send_core, second);
-	struct timeline *t = &core->report.timeline;
-
-	(void)timeline_at(t, reactor_now(&core->member->reactor));
-	if (t->count && t->count != core->told)
-		live_tell(core->shared->live, t);
-	core->told = t->count;
-	wheel_arm(&core->member->reactor.wheel, &core->second, t->until_ns);
-}
-
-static void
 run_begin(struct send_core *core)
 {
 	const struct send_options *o = core->shared->options;
@@ -321,8 +308,7 @@ run_begin(struct send_core *core)
 	/* In open loop the end is a matter of tickets: what was due before it is sent behind it, too. */
 	if (o->seconds && !o->rate)
 		wheel_arm(&r->wheel, &core->last_call, core->end_ns);
-	if (core->shared->live && core->report.timeline.start_ns)
-		wheel_arm(&r->wheel, &core->second, core->report.timeline.until_ns);
+	live_teller_begin(&core->teller, core->shared->live, r, &core->report.timeline);
 	if (o->warm_up_s)
 		wheel_arm(&r->wheel, &core->warm_up, core->measured_ns);
 	sessions_start(core);
@@ -365,7 +351,6 @@ send_open(struct crew_member *m, const char **why)
 	list_init(&core->waiting);
 	wheel_timer_init(&core->ramp, ramp_run);
 	wheel_timer_init(&core->warm_up, warm_up_over);
-	wheel_timer_init(&core->second, second_over);
 	wheel_timer_init(&core->last_call, last_call);
 	if (o->ledger)
 		ledger_file_open(&core->ledger, &m->reactor, o->ledger, ledger_opened);
@@ -511,7 +496,6 @@ send_run(const struct bench_command *command, const char *const *words)
 	const char *wrong = options_settle(&options);
 	struct crew_usage used;
 	bool watching = options.watch_pid != 0;
-	struct timespec now;
 	char why[WEIGHTED_WHY_MAX];
 	uint64_t done;
 	int status = 1;
@@ -534,8 +518,7 @@ send_run(const struct bench_command *command, const char *const *words)
 			      (unsigned long long)options.watch_pid);
 		goto out;
 	}
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	shared.start_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	shared.start_ns = crew_mono_ns();
 	if (!options.quiet)
 		shared.live = live_begin(&(struct live_params){ shared.start_ns, options.warm_up_s, options.seconds,
 								options.messages });

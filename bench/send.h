@@ -81,8 +81,7 @@ struct send_core {
 	struct list		  waiting;	 /* sessions that wait for the next ticket; then none is overdue */
 	struct pace		  pace;		 /* open loop */
 	struct wheel_timer	  ramp, warm_up; /* more sessions; figures begin */
-	struct wheel_timer	  second;	 /* tells the live line */
-	unsigned		  told;		 /* steps of the timeline it knows */
+	struct live_teller	  teller;
 	struct wheel_timer	  last_call;	 /* end of --seconds, later the cut after an interrupt */
 	uint64_t		  begun_ns, measured_ns, end_ns; /* start; end of the warm-up; of --seconds */
 	uint64_t		  greeted_ns;	 /* when a server last greeted us with 220, or the start */

@@ -76,6 +76,7 @@ static const struct option_row rows[] = {
 	OFFER("no-status-codes", status_codes, "Do not offer ENHANCEDSTATUSCODES."),
 	OFFER("no-dsn", dsn, "Do not offer DSN."),
 	{ "cores", OPTION_COUNT, AT(cores), "N", "Threads (1).", 1, BENCH_CORES_MAX, NULL },
+	{ "quiet", OPTION_FLAG, AT(quiet), NULL, "No live line, which a terminal has otherwise.", 0, 0, NULL },
 	{ "json", OPTION_FLAG, AT(json), NULL, "Print the summary as one JSON object.", 0, 0, NULL },
 };
 #undef AT
@@ -167,6 +168,7 @@ end_perhaps(struct sink_core *core)
 	core->idle = true;
 	atomic_fetch_sub(&core->shared->working, 1);
 	wheel_disarm(wheel, &core->cut);
+	live_teller_end(&core->teller);
 	for (size_t i = 0; i < core->listener_count; i++)
 		wheel_disarm(wheel, &core->listeners[i].again);
 	if (core->ledger_open)
@@ -319,13 +321,14 @@ sink_open(struct crew_member *m, const char **why)
 	core->shared = sh;
 	core->options = sh->options;
 	core->report.latencies = REPORT_KNOWN(END_TO_END);
-	timeline_begin(&core->report.timeline, m->crew->start_ns);
+	timeline_begin(&core->report.timeline, sh->start_ns);
 	core->chance = (sh->options->seed + m->index) * 0x9e3779b97f4a7c15;
 	core->greeting = SPAN_LITERAL("220 sink.example.org ESMTP ringpost-bench\r\n");
 	core->offers = span_of(offers_text);
 	list_init(&core->sessions);
 	wheel_timer_init(&core->cut, cut);
 	wheel_timer_init(&core->others, others_run);
+	live_teller_begin(&core->teller, sh->live, &m->reactor, &core->report.timeline);
 	result = listeners_open(core, why);
 	if (result == 0)
 		files_open(core);
@@ -513,7 +516,11 @@ sink_run(const struct bench_command *command, const char *const *words)
 		offers_make(&options);
 		(void)crew_descriptors_raise();
 		atomic_init(&shared.working, (unsigned)options.cores);
+		shared.start_ns = crew_mono_ns();
+		if (!options.quiet)
+			shared.live = live_begin(&(struct live_params){ .start_ns = shared.start_ns });
 		result = crew_run(&plan, (unsigned)options.cores, &shared) < 0 ? 1 : 0;
+		live_end(shared.live);
 	}
 	if (result == 0) {
 		used = crew_usage_now();

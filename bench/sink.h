@@ -8,6 +8,7 @@
 
 #include "bench/crew.h"
 #include "bench/ledger_file.h"
+#include "bench/live.h"
 #include "bench/options.h"
 #include "bench/report.h"
 #include "bench/sink_export.h"
@@ -28,7 +29,7 @@ struct sink_options {
 	unsigned	      delay_at; /* enum sink_stage */
 	struct option_chance  close_at;
 	bool ehlo, pipelining, size, eight_bit, chunking, binary, utf8, status_codes, dsn;
-	bool json;
+	bool json, quiet;
 };
 
 /* What the cores share. */
@@ -40,6 +41,8 @@ struct sink_shared {
 	struct sink_tally	 **hosts;   /* of each */
 	size_t			   listen_count;
 	int			   store;   /* directory, or -1 */
+	uint64_t		   start_ns;
+	struct live		  *live;    /* NULL: nobody looks */
 	_Atomic(unsigned)	   working; /* cores that may still count something */
 };
 
@@ -63,6 +66,7 @@ struct sink_core {
 	bool			   ledger_open, stopping, idle;
 	struct list		   sessions;
 	struct wheel_timer	   cut; /* the end after an interrupt */
+	struct live_teller	   teller;
 	struct wheel_timer	   others; /* the exporter waits for the other cores */
 	uint64_t		   chance, stored;
 	struct span		   greeting, offers; /* "220 ..."; the reply to EHLO */

@@ -8,7 +8,9 @@ import collections
 import csv
 import json
 import os
+import pty
 import socket
+import subprocess
 import sys
 import time
 
@@ -466,6 +468,35 @@ def wrong_files_are_told(rig):
     expect_in("no/such/export: No such file", done.stderr)
 
 
+def live(rig):
+    """A line for each second on a terminal, wiped at the end; none when quiet."""
+    for words, shows in (((), True), (("--quiet",), False)):
+        near, far = pty.openpty()
+        port = rig.port()
+        child = subprocess.Popen([os.path.join(ringpost.BIN, "ringpost-bench"), "sink", "--listen", f"127.0.0.1:{port}", *words],
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=far)
+        os.close(far)
+        rig.at_end.append(child.kill)
+        wait_until("the sink to listen", lambda p=port: ringpost.port_answers(p))
+        with Raw(port) as c:
+            c.open()
+            expect_equal(c.message("u@x.example"), 250, "message")
+            shown = os.read(near, 4096) if shows else b""
+            child.terminate()
+            expect_equal(child.wait(ringpost.PATIENCE_S), 0, "exit status")
+        try:
+            while more := os.read(near, 4096):
+                shown += more
+        except OSError:
+            pass  # how a terminal says that nobody is at its other end
+        os.close(near)
+        if not shows:
+            expect_equal(shown, b"", "what a quiet one shows")
+            continue
+        expect_in(b" messages/s  p50 ", shown)
+        expect(shown.endswith(b"\r\033[K"), f"the line is not wiped: {shown!r}")
+
+
 def an_interrupt_ends_what_hangs(rig):
     sink = Sink(rig, "domain *\n rcpt hang\n")
     with sink.raw() as c:
@@ -483,4 +514,4 @@ if __name__ == "__main__":
         every_action_at_every_stage, delays_at_every_stage, each_domain_its_own, chunks_are_told_the_same, shares,
         connections_at_an_address, connections_for_a_domain, messages_and_recipients, rate, slow_reader,
         answers_before_a_close_arrive, an_unanswered_message_is_in_the_ledger, the_export_adds_up, summaries_are_bounded,
-        latency_end_to_end, options_are_the_short_way, wrong_files_are_told, an_interrupt_ends_what_hangs))
+        latency_end_to_end, options_are_the_short_way, wrong_files_are_told, live, an_interrupt_ends_what_hangs))
