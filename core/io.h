@@ -259,6 +259,13 @@ void	 io_post_to(struct io *io, unsigned core, struct io_post *post);
 void	 io_post_from_outside(struct io_net *net, unsigned core, struct io_post *post);
 unsigned io_core(const struct io *io);
 
+/* What this core has cost others so far.  A post writes the mailbox of the other core, a wake-up its ring; nothing else here
+ * is written by more than one core. */
+struct io_crossings {
+	uint64_t posts, wakes;
+};
+struct io_crossings io_crossings(const struct io *io);
+
 /* What the layer above hung on this seam (struct reactor). */
 void  io_set_owner(struct io *io, void *owner);
 void *io_owner(const struct io *io);

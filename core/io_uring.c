@@ -60,6 +60,7 @@ struct io {
 	char			 *recv_memory;
 	unsigned		  recv_count, recv_size;
 	unsigned		  core;
+	struct io_crossings	  crossings;
 	uint64_t		  mono;
 	int64_t			  wall;
 	void			 *owner;
@@ -731,8 +732,10 @@ io_post_to(struct io *io, unsigned core, struct io_post *post)
 	int		     ring_fd;
 
 	INVARIANT(core < io->net->core_count);
+	io->crossings.posts += core != io->core;
 	if (!push(box, post) || core == io->core)
 		return;
+	io->crossings.wakes++;
 	ring_fd = atomic_load(&box->ring_fd);
 	if (ring_fd < 0) { /* not open yet: it looks at its chain when it is */
 		wake_by_event(box);
@@ -756,6 +759,12 @@ unsigned
 io_core(const struct io *io)
 {
 	return io->core;
+}
+
+struct io_crossings
+io_crossings(const struct io *io)
+{
+	return io->crossings;
 }
 
 void

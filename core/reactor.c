@@ -106,6 +106,7 @@ void
 reactor_turn(struct reactor *r, uint64_t deadline_ns)
 {
 	uint64_t next = wheel_next(&r->wheel);
+	struct io_crossings crossings;
 	uint64_t took;
 	unsigned events;
 
@@ -123,6 +124,9 @@ reactor_turn(struct reactor *r, uint64_t deadline_ns)
 	log_flush(r->log);
 	counter_add(&r->values[REACTOR_TURNS], 1);
 	counter_set(&r->values[REACTOR_MEMORY_USED], r->memory.used);
+	crossings = io_crossings(r->io);
+	counter_set(&r->values[REACTOR_POSTS], crossings.posts);
+	counter_set(&r->values[REACTOR_WAKES], crossings.wakes);
 	took = io_mono_now(r->io) - io_mono(r->io);
 	if (UNLIKELY(took > STALL_NS)) {
 		counter_add(&r->values[REACTOR_STALLS], 1);

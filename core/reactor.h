@@ -26,6 +26,8 @@ struct reactor_hook {
 	X(EVENTS, "reactor_events_total", COUNTER_TOTAL, "Completions handled.")                   \
 	X(TIMERS, "reactor_timers_total", COUNTER_TOTAL, "Timers fired.")                          \
 	X(STALLS, "reactor_stalls_total", COUNTER_TOTAL, "Turns that ran longer than 50 ms.")      \
+	X(POSTS, "reactor_posts_total", COUNTER_TOTAL, "Messages to other cores.")                   \
+	X(WAKES, "reactor_wakes_total", COUNTER_TOTAL, "Sleeping cores woken by one.")               \
 	X(MEMORY_USED, "memory_budget_used_bytes", COUNTER_GAUGE, "Octets taken from the memory budget.")
 
 enum reactor_counter {

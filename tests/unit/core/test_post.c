@@ -242,7 +242,10 @@ START_TEST(last_words_are_heard)
 			(void)io_turn(io, 0);
 		for (unsigned j = 0; j < 100; j++) /* it falls asleep meanwhile */
 			(void)io_turn(io, 0);
+		ck_assert_uint_eq(io_crossings(io).posts, 0);
 		io_post_to(io, 1, &post);
+		ck_assert_uint_eq(io_crossings(io).posts, 1);
+		ck_assert_uint_le(io_crossings(io).wakes, 1);
 		io_close_seam(io);
 		ck_assert_int_eq(pthread_join(thread, NULL), 0);
 	}
@@ -276,6 +279,8 @@ START_TEST(a_post_to_oneself_runs_in_the_next_turn)
 		ck_assert_uint_eq(runs, i);
 	}
 	ck_assert_uint_eq(io_turn(io, 0), 0);
+	ck_assert_uint_eq(io_crossings(io).posts, 0); /* it crossed nothing */
+	ck_assert_uint_eq(io_crossings(io).wakes, 0);
 	io_close_seam(io);
 	io_net_free(net);
 } END_TEST
