@@ -24,7 +24,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 PEERS = os.path.join(os.path.dirname(HERE), "peers")
 SCENARIOS = os.path.join(os.path.dirname(HERE), "scenarios")
 OURS = ("ringpost", "floor")
-INSTALL_PATIENCE_S, QUEUE_PATIENCE_S = 900, 60
+INSTALL_PATIENCE_S, QUEUE_PATIENCE_S, PORT_PATIENCE_S = 900, 60, 10
 DESCRIPTORS = 250000
 # Below the range that the kernel takes the near ends of connections from.
 PORTS = range(12000, 32000)
@@ -185,8 +185,13 @@ class Target:
         return self._keep(self.peer.script, verb, self.peer.root, *words)
 
     def start(self):
-        if listens(self.port):  # by sharing the port a second one could start beside it unseen
-            raise TargetError(f"{self.peer.word}: start: somebody listens on port {self.port} already")
+        # By sharing the port a second one could start beside it unseen.  The kernel takes down the ring of a process, and
+        # with it a listening socket, some time after the process has ended.
+        end = time.monotonic() + PORT_PATIENCE_S
+        while listens(self.port):
+            if time.monotonic() > end:
+                raise TargetError(f"{self.peer.word}: start: somebody listens on port {self.port} already")
+            time.sleep(0.005)
         said = self.peer.json("start", self._script("start", *self.words))
         self.settings, self.log = str(said.get("settings", "")), str(said.get("log", ""))
 
