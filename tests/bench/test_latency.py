@@ -6,7 +6,6 @@ No bound is the speed of the machine: delays are injected, and orders of magnitu
 """
 import json
 import sys
-import time
 
 import ringpost
 from fake_server import FakeServer, send, start
@@ -74,60 +73,5 @@ def server_slower_than_the_rate(rig):
     expect(told["latency_us"]["p50"] > 5 * told["transaction_us"]["p50"], "the latency does not count from when it was due")
 
 
-def arrivals(rig):
-    """Constant gaps are equal; gaps by chance are not, and the same seed gives the same."""
-    def gaps(*words):
-        server = FakeServer(rig)
-        told = send(rig, server, "--rate", 300, "--messages", 300, "--sessions", 20, "--cores", 2, *words)
-        expect_equal(told["messages"], 300)
-        due = sorted(int(m.text.split(b"X-Ringpost-Bench-Time: ")[1][:20]) for m in server.messages())
-        return [after - before for before, after in zip(due, due[1:])]
-    constant = gaps()
-    # The two cores begin at slightly different times, so gaps alternate; two together are exact.
-    for pair in zip(constant[0::2], constant[1::2]):
-        expect(abs(sum(pair) - 2e9 / 300) < 1000, f"gaps of {pair} ns at a constant rate of 300")
-    poisson = gaps("--arrivals", "poisson", "--seed", 5)
-    mean = sum(poisson) / len(poisson)
-    expect(0.7 < mean / (1e9 / 300) < 1.4, f"mean gap of {mean} ns at a rate of 300")
-    expect(sum(gap < mean / 4 for gap in poisson) > 30, "few short gaps: not by chance")
-    expect(sum(gap > mean * 2 for gap in poisson) > 20, "few long gaps: not by chance")
-
-
-def warm_up(rig):
-    """The slow beginning is not in the figures, and is in the timeline."""
-    began = time.monotonic()
-    server = FakeServer(rig, delay=lambda number: 0.3 if time.monotonic() - began < 0.9 else 0)
-    began = time.monotonic()
-    told = send(rig, server, "--rate", 100, "--seconds", 1, "--warm-up", 2, "--sessions", 200)
-    expect_equal(told["messages"], 100)
-    expect_equal(told["warm_up_s"], 2)
-    expect(told["latency_us"]["p50"] < 300e3, f"the warm-up is in the figures: {told['latency_us']['p50']}")
-    expect_equal(sum(second["messages"] for second in told["timeline"]), 300, "messages of the timeline")
-    told = send(rig, FakeServer(rig), "--messages", 50, "--warm-up", 1, "--sessions", 2)
-    expect_equal(told["messages"], 50)
-    expect(sum(second["messages"] for second in told["timeline"]) > 50, "nothing was sent to warm up")
-
-
-def ramp(rig):
-    """Half as much in the time of the ramp; sessions come one after the other."""
-    told = send(rig, FakeServer(rig), "--rate", 100, "--seconds", 2, "--ramp", 2, "--sessions", 50)
-    expect_equal(told["messages"], 100)
-    server = FakeServer(rig, delay=lambda number: 0.01)
-    told = send(rig, server, "--seconds", 2, "--ramp", 1, "--sessions", 20)
-    expect_equal(told["sessions"], 20)
-    first = told["timeline"][0]
-    expect(first["messages"] < told["timeline"][1]["messages"], f"no ramp: {told['timeline']}")
-
-
-def nobody_there(rig):
-    """What was due and could not be begun is told, and no success."""
-    server = FakeServer(rig)
-    server.stop()
-    told = send(rig, server, "--rate", 1000, "--seconds", 1, "--wait-retry", 1, status=1)
-    expect(told["unsent"] > 500, f"{told['unsent']} unsent of a thousand")
-    expect(sum(second["errors"] for second in told["timeline"]) > 0, "no errors in the timeline")
-
-
 if __name__ == "__main__":
-    sys.exit(ringpost.main(delays, stall_in_open_loop, stall_in_closed_loop, server_slower_than_the_rate, arrivals,
-                           warm_up, ramp, nobody_there))
+    sys.exit(ringpost.main(delays, stall_in_open_loop, stall_in_closed_loop, server_slower_than_the_rate))
