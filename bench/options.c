@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <stdarg.h>
 
+#include "core/nearest.h"
+
 static enum option_result PRINTF_LIKE(2, 3)
 wrong(char *why, const char *format, ...)
 {
@@ -183,6 +185,18 @@ row_find(const struct option_row *rows, size_t row_count, const char *name, size
 	return NULL;
 }
 
+static enum option_result
+unknown(const struct option_row *rows, size_t row_count, struct span word, char *why)
+{
+	const char *names[OPTION_ROWS_MAX + 1] = { NULL }, *meant;
+
+	for (size_t i = 0; i < MIN_OF(row_count, (size_t)OPTION_ROWS_MAX); i++)
+		names[i] = rows[i].name;
+	meant = nearest_word(word, names);
+	return wrong(why, "no option \"--%.*s\"; %s%s%s", (int)MIN_OF(word.len, 60), word.data,
+		     meant ? "is --" : "--help lists them", meant ? meant : "", meant ? " meant?" : "");
+}
+
 enum option_result
 options_parse(const struct option_row *rows, size_t row_count, int argc, char *const *argv, void *out,
 	      const char **rest, size_t *rest_count, char why[static OPTION_WHY_MAX])
@@ -215,7 +229,7 @@ options_parse(const struct option_row *rows, size_t row_count, int argc, char *c
 		len = strcspn(word, "=");
 		row = row_find(rows, row_count, word, len);
 		if (!row)
-			return wrong(why, "no option \"--%.*s\"; --help lists them", (int)MIN_OF(len, 60), word);
+			return unknown(rows, row_count, span_make(word, len), why);
 		value = word[len] ? word + len + 1 : NULL;
 		if (row->kind == OPTION_FLAG || row->kind == OPTION_CLEAR) {
 			if (value)

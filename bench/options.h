@@ -25,7 +25,7 @@ enum option_kind {
 	OPTION_WORD,	 /* unsigned, the index of one of the row's words */
 };
 
-enum { OPTION_ENDPOINTS_MAX = 8 };
+enum { OPTION_ENDPOINTS_MAX = 8, OPTION_ROWS_MAX = 128 /* that are thought of when a name is wrong */ };
 
 struct option_endpoints {
 	struct endpoint at[OPTION_ENDPOINTS_MAX];

@@ -65,6 +65,8 @@ static const struct {
 	{ "word", { "--when", "late" }, OPTIONS_OK, NULL },
 	{ "word, a part of it", { "--when", "lat" }, OPTIONS_WRONG, "early, late" },
 	{ "unknown", { "--lod" }, OPTIONS_WRONG, "--lod" },
+	{ "unknown, one is near", { "--lod" }, OPTIONS_WRONG, "--loud meant" },
+	{ "unknown, none is near", { "--xyzzyx" }, OPTIONS_WRONG, "--help" },
 	{ "part of a name", { "--cou", "1" }, OPTIONS_WRONG, "--cou" },
 	{ "one dash", { "-v" }, OPTIONS_WRONG, "two dashes" },
 	{ "help", { "--loud", "--help" }, OPTIONS_HELP, NULL },
