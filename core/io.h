@@ -106,6 +106,10 @@ int MUST_CHECK io_open_seam(struct io **io, struct io_net *net, const struct io_
  * handler runs any more. */
 void io_close_seam(struct io *io);
 
+/* From now on, with nothing to do, a turn polls the network card's queues for so many microseconds before it sleeps: answers
+ * come sooner, and an idle core is not idle.  -EINVAL: this kernel's io_uring cannot (Linux 6.9 can). */
+int MUST_CHECK io_busy_poll(struct io *io, unsigned microseconds);
+
 /*
  * One turn: submits what was started, sleeps until something completes, a post arrives or
  * deadline_ns (of io_mono(); UINT64_MAX for none, 0 to poll) passes, then runs the handlers of all that is complete:

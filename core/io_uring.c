@@ -20,6 +20,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -293,6 +294,21 @@ io_close_seam(struct io *io)
 	if (io->recv_memory && io->recv_memory != MAP_FAILED)
 		munmap(io->recv_memory, (size_t)io->recv_count * io->recv_size);
 	free(io);
+}
+
+/* liburing 2.3 has no name for it yet. */
+enum { REGISTER_NAPI = 27 };
+
+int
+io_busy_poll(struct io *io, unsigned microseconds)
+{
+	struct {
+		uint32_t microseconds;
+		uint8_t	 prefer, zero[3];
+		uint64_t zero64;
+	} napi = { .microseconds = microseconds, .prefer = 1 };
+
+	return syscall(__NR_io_uring_register, io->ring.ring_fd, REGISTER_NAPI, &napi, 1) < 0 ? -errno : 0;
 }
 
 /* --- the turn ------------------------------------------------------------------------------------------ */

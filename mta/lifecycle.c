@@ -290,6 +290,11 @@ mta_core_open(struct mta *mta, unsigned index, struct settings *settings, const 
 	core->reactor.owner = core;
 	if (index == 0)
 		log_start(core);
+	if (settings->busy_poll_us) {
+		result = io_busy_poll(core->reactor.io, (unsigned)settings->busy_poll_us);
+		if (result < 0)
+			log_warn(core->reactor.log, "busy-poll-refused", LOG_UINT("core", index), LOG_ERRNO("why", -result));
+	}
 	/* A process that cannot open one part ends at once: nothing was accepted, so nothing has to be taken apart. */
 	return open_parts(core, why);
 }
