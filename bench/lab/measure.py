@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 GROUP = "ringpost-bench-"  # and the keeper's number
-PSS_PROCESSES_MAX = 64  # beyond: the sum of resident sizes, which counts shared pages once for each
+PSS_PROCESSES_MAX = 64
 
 # What makes a run doubtful.
 OTHERS_CORES_MAX = 0.05
@@ -83,19 +83,25 @@ def tree_cpu_s(table, root):
     return table[root].children_s + sum(table[pid].own_s + table[pid].children_s for pid in descendants(table, root))
 
 
+def proportional_octets(pid):
+    """Memory of a process, of pages that are shared its share; None when we may not know."""
+    try:
+        with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+            return int(re.search(r"^Pss:\s+(\d+)", file.read(), re.M).group(1)) * 1024
+    except (OSError, AttributeError):
+        return None
+
+
 def memory_octets(table, root):
-    """Memory of all that runs below root: proportional shares where that is cheap to ask, else resident sizes."""
+    """Memory of all that runs below root, in proportional shares.  Of many processes some are asked and stand for the others:
+    asking takes time, and resident sizes count what all of them share once for each."""
     pids = descendants(table, root)
-    if len(pids) > PSS_PROCESSES_MAX:
-        return sum(table[pid].resident for pid in pids)
-    octets = 0
-    for pid in pids:
-        try:
-            with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
-                octets += int(re.search(r"^Pss:\s+(\d+)", file.read(), re.M).group(1)) * 1024
-        except (OSError, AttributeError):
-            octets += table[pid].resident
-    return octets
+    resident = proportional = 0
+    for pid in pids[::max(1, -(-len(pids) // PSS_PROCESSES_MAX))]:
+        share = proportional_octets(pid)
+        resident += table[pid].resident
+        proportional += table[pid].resident if share is None else share
+    return round(sum(table[pid].resident for pid in pids) * proportional / resident) if resident else 0
 
 
 # --- the target -------------------------------------------------------------------------------------------------

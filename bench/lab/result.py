@@ -175,6 +175,11 @@ def number(value):
     return f"{value:.3g}" if abs(value) >= 1 else f"{value:.2f}"
 
 
+def multiple(value):
+    """A ratio."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.2f}" if value >= 0.1 else f"{value:.2g}"
+
+
 def octets(value):
     for unit, size in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
         if value >= size:
@@ -235,7 +240,7 @@ def table(rows, base=None):
             line.append(text)
         if with_ratios:
             of = row["ratios"].get(base, {})
-            line += [f"{of[name]:.2f}" if name in of else "1" if row["target"] == base else "-" for name in
+            line += [multiple(of[name]) if name in of else "1" if row["target"] == base else "-" for name in
                      ("rate", "target_cpu_us")]
         lines.append(line)
     words = 2 if with_steps else 1

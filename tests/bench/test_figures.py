@@ -82,6 +82,10 @@ def the_table_is_aligned(rig):
     expect("errors" not in lines[0], "a column of noughts is left out")
 
 
+def ratios_have_digits(rig):
+    expect_equal([result.multiple(value) for value in (367.03, 1.486, 0.69, 0.0031)], ["367", "1.49", "0.69", "0.0031"])
+
+
 def warnings_come_once(rig):
     from lab import compare
     rows = [result.Run("a", 1, "", "", warnings=["slow"]), result.Run("a", 2, "x", "", warnings=["slow"]),
@@ -114,5 +118,5 @@ def the_file_is_whole_or_not_there(rig):
 
 if __name__ == "__main__":
     sys.exit(ringpost.main(medians_and_ratios, failed_runs_do_not_count, steps_stay_apart, latencies_add_up,
-                           timelines_add_up, silences_are_found, percentiles_of_lists, the_table_is_aligned,
+                           timelines_add_up, silences_are_found, percentiles_of_lists, the_table_is_aligned, ratios_have_digits,
                            warnings_come_once, everybody_goes_first, time_left_is_told, the_file_is_whole_or_not_there))

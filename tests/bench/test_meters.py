@@ -95,6 +95,23 @@ def the_keeper_answers_and_kills(rig):
     keeper.close()
 
 
+def shared_memory_counts_once(rig):
+    """Twenty processes that share most of what they have, all of them asked and some."""
+    keeper = Keeper(rig)
+    keeper.keep(sys.executable, "-S", "-c", "import os, time\nx = bytearray(1 << 25)\n"
+                "for i in range(20):\n    if not os.fork(): time.sleep(100)\n")
+    root = keeper.process.pid
+    ringpost.wait_until("its children", lambda: len(measure.descendants(measure.processes(), root)) == 20)
+    table, most = measure.processes(), measure.PSS_PROCESSES_MAX
+    whole = measure.memory_octets(table, root)
+    measure.PSS_PROCESSES_MAX = 4
+    some = measure.memory_octets(table, root)
+    measure.PSS_PROCESSES_MAX = most
+    keeper.close()
+    expect(1 << 25 < whole < 8 << 25, f"32 MiB shared by twenty are {whole} octets")
+    expect(whole / 2 < some < whole * 2, f"{some} octets by four, {whole} by all")
+
+
 def names_may_hold_anything(rig):
     fields = " ".join(["S", "7"] + ["0"] * 9 + ["100", "50", "30", "20", "0", "0", "1", "0", "0", "0", "3"])
     process = measure.process_parse(f"42 (a) b ( c) {fields}")
@@ -176,6 +193,6 @@ def scripts_say_what_they_lack(rig):
 
 if __name__ == "__main__":
     sys.exit(ringpost.main(the_tree_counts_children_and_daemons, the_group_counts_children_and_daemons,
-                           the_keeper_answers_and_kills, names_may_hold_anything, a_busy_machine_is_noticed,
+                           the_keeper_answers_and_kills, shared_memory_counts_once, names_may_hold_anything, a_busy_machine_is_noticed,
                            we_are_not_the_others, stat_says_busy_and_steal, a_slow_disk_is_noticed,
                            the_file_system_is_found, scripts_say_what_they_lack))
