@@ -35,6 +35,7 @@ struct log {
 	size_t		  flown; /* octets of `flying` already taken */
 	struct io_op	  write;
 	struct iovec	  iov;
+	uint64_t	  due_ns;  /* when `filling` leaves at the latest */
 	uint64_t	  dropped; /* lines, not yet reported */
 	bool		  torn;	   /* the file ends inside a line */
 	int64_t		  stamp_second;
@@ -367,6 +368,10 @@ log_write(struct log *log, enum log_level level, const char *event, const struct
 			return;
 		}
 	}
+	if (level <= LOG_LEVEL_WARN)
+		log->due_ns = 0;
+	else if (b->len == 0)
+		log->due_ns = io_mono(log->io) + LOG_DELAY_MS * UINT64_C(1000000);
 	b->len += format_line(log, b->data + b->len, level, event, fields, count);
 	b->lines++;
 }
@@ -412,7 +417,8 @@ written(struct io_op *op, const struct io_event *event)
 		log->dropped += log->flying.lines + log->flying.reported;
 	log->flying.len = 0;
 	log->flying.lines = log->flying.reported = 0;
-	log_flush(log);
+	if (log_due(log) <= io_mono(log->io))
+		log_flush(log);
 }
 
 static void
@@ -433,12 +439,23 @@ begin_a_line(struct log_buffer *b)
 	b->len++;
 }
 
+uint64_t
+log_due(const struct log *log)
+{
+	if (log->filling.len == 0 || !io_op_idle(&log->write))
+		return UINT64_MAX;
+	return log->filling.len >= LOG_BATCH_MIN ? 0 : log->due_ns;
+}
+
 void
 log_flush(struct log *log)
 {
 	struct log_buffer full;
 
-	if (log == NULL || log->filling.len == 0 || !io_op_idle(&log->write))
+	if (log == NULL || log->filling.len == 0)
+		return;
+	log->due_ns = 0;
+	if (!io_op_idle(&log->write))
 		return;
 	if (log->torn)
 		begin_a_line(&log->filling);

@@ -4,8 +4,10 @@
  *
  *	log_info(r->log, "accepted", LOG_ID("id", m->id), LOG_SPAN("from", from), LOG_UINT("size", n));
  *
- * A line is formatted into the core's own buffer and leaves with the next turn by one asynchronous
- * write, so logging never waits.  Cores may share a descriptor: a file takes whole batches, a pipe or a
+ * A line is formatted into the core's own buffer and leaves by an asynchronous write, so logging never
+ * waits.  Warnings and errors leave with the next turn and take along what is there; other lines wait
+ * up to LOG_DELAY_MS for company, because the kernel hands each write to a file to a thread of its
+ * own: two changes of context, whether it carries one line or a hundred.  Cores may share a descriptor: a file takes whole batches, a pipe or a
  * socket whole lines of up to IO_PIPE_WHOLE octets together.  When the buffer is full because the
  * descriptor does not take it, whole lines are dropped and counted, and the count is logged when writing
  * works again (log-dropped).
@@ -28,6 +30,8 @@ enum {
 	LOG_VALUE_MAX  = 512,	 /* octets of one value before it is cut and ends in "..." */
 	LOG_LINE_MAX   = 8192,	 /* octets of one line; a field that does not fit is left out */
 	LOG_BUFFER_MAX = 1 << 20, /* octets waiting for the file; beyond: dropped and counted */
+	LOG_BATCH_MIN  = 32 * 1024, /* octets that wait for no further company */
+	LOG_DELAY_MS   = 10,	 /* the longest that a line waits for it */
 };
 
 enum log_type { LOG_TYPE_SPAN, LOG_TYPE_UINT, LOG_TYPE_INT, LOG_TYPE_ID, LOG_TYPE_ENDPOINT, LOG_TYPE_BOOL };
@@ -79,8 +83,10 @@ const char *log_errno_name(int errno_positive); /* "ENOSPC" style, static */
 
 /* fd must stay open while the log lives; it may be a file opened for append, a pipe or a terminal. */
 struct log *log_new(struct io *io, int fd, enum log_format format, enum log_level level);
-/* Starts writing what is waiting; called at the end of each turn. */
+/* Starts writing what is waiting; what a write in flight keeps from it follows at once. */
 void log_flush(struct log *log);
+/* When log_flush() should be called, on io_mono()'s clock: 0 at once, UINT64_MAX not for what is known now. */
+uint64_t log_due(const struct log *log);
 /* Changes where the next line goes (rotation), or says that the same descriptor leads elsewhere now.  fd stays the
  * caller's; the old descriptor is in use until log_idle() or, at the latest, until the write in flight has ended. */
 void log_reopen(struct log *log, int fd);

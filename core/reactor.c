@@ -105,7 +105,7 @@ run_hooks(struct reactor *r)
 void
 reactor_turn(struct reactor *r, uint64_t deadline_ns)
 {
-	uint64_t next = wheel_next(&r->wheel);
+	uint64_t next = MIN_OF(wheel_next(&r->wheel), log_due(r->log));
 	struct io_crossings crossings;
 	uint64_t took;
 	unsigned events;
@@ -121,7 +121,8 @@ reactor_turn(struct reactor *r, uint64_t deadline_ns)
 		r->alarm(r);
 	}
 	run_hooks(r);
-	log_flush(r->log);
+	if (log_due(r->log) <= io_mono(r->io))
+		log_flush(r->log);
 	counter_add(&r->values[REACTOR_TURNS], 1);
 	counter_set(&r->values[REACTOR_MEMORY_USED], r->memory.used);
 	crossings = io_crossings(r->io);

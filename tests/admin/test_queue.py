@@ -166,7 +166,7 @@ def delete(rig):
     expect_equal({m["id"] for m in d.messages()}, set(ids[1::2]))
     expect_equal(d.json("delete", "--all", "--yes"), [{"end": {"done": len(ids[1::2]), "unknown": 0, "failed": 0}}])
     expect_equal(d.messages(), [])
-    deleted = d.log("deleted")
+    deleted = d.wait_log("deleted", len(ids))
     expect_equal(len(deleted), len(ids))
     expect_equal(deleted[0]["user"], os.getuid())
     # Deleted for good.

@@ -111,7 +111,8 @@ def ipv6_both_ways(rig):
                                 "Subject: six\n\nbody\n")["b@elsewhere.example.com"][0], 550, "relaying from outside")
     delivered = mta.wait_log("delivered")[0]
     expect_equal(delivered["peer"], f"[::1]:{port}", "peer")
-    expect(mta.log("accepted")[0]["client"].startswith("[::1]:"), f"client is {mta.log('accepted')[0]['client']}")
+    client = mta.wait_log("accepted")[0]["client"]
+    expect(client.startswith("[::1]:"), f"client is {client}")
     [name] = os.listdir(store)
     with open(os.path.join(store, name), "rb") as file:
         expect(b"[IPv6:::1]" in file.read().partition(b"\r\n\r\n")[0], "the trace does not name the client (RFC 5321 4.1.3)")

@@ -380,6 +380,21 @@ START_TEST(a_reopened_log_goes_on_elsewhere)
 	ck_assert_int_eq(unlink(other_name), 0);
 } END_TEST
 
+START_TEST(lines_wait_for_company)
+{
+	ck_assert_uint_eq(log_due(out), UINT64_MAX);
+	log_info(out, "event", LOG_STR("text", "first"));
+	ck_assert_uint_eq(log_due(out), io_mono(rig_io) + LOG_DELAY_MS * UINT64_C(1000000));
+	log_warn(out, "event", LOG_STR("text", "urgent"));
+	ck_assert_uint_eq(log_due(out), 0);
+	ck_assert_uint_eq(count_of(written_text(), "event=event"), 2);
+	for (unsigned i = 0; i < LOG_BATCH_MIN / 30; i++)
+		log_info(out, "event", LOG_UINT("n", i));
+	ck_assert_uint_eq(log_due(out), 0);
+	(void)written_text();
+	ck_assert_uint_eq(log_due(out), UINT64_MAX);
+} END_TEST
+
 int
 main(void)
 {
@@ -391,6 +406,7 @@ main(void)
 	tcase_add_test(cases[0], any_octet_leaves_one_line);
 	tcase_add_test(cases[0], types);
 	tcase_add_test(cases[0], levels);
+	tcase_add_test(cases[0], lines_wait_for_company);
 	tcase_add_test(cases[1], long_values_are_cut_between_characters);
 	tcase_add_test(cases[1], a_line_has_an_end_and_stays_whole);
 	tcase_add_test(cases[1], what_a_pipe_does_not_take_is_counted);

@@ -241,6 +241,19 @@ dawdle(struct wheel_timer *t)
 		;
 }
 
+/* The loop wakes for it, though nothing else is to be done. */
+START_TEST(a_line_is_written_when_it_is_due)
+{
+	uint64_t begun = io_mono_now(reactor.io), much_later = begun + 60 * UINT64_C(1000000000);
+
+	log_info(reactor.log, "event", LOG_STR("text", "alone"));
+	for (unsigned i = 0; i < RIG_TURNS_MAX && !log_idle(reactor.log); i++)
+		reactor_turn(&reactor, much_later);
+	ck_assert(log_idle(reactor.log));
+	ck_assert_uint_lt(io_mono_now(reactor.io), much_later);
+	ck_assert_int_gt(lseek(log_fd, 0, SEEK_END), 0);
+} END_TEST
+
 START_TEST(a_stall_is_counted_and_logged)
 {
 	wheel_timer_init(&timer, dawdle);
@@ -439,6 +452,7 @@ main(void)
 	tcase_add_test(cases[0], an_alarm_keeps_its_time);
 	tcase_add_test(cases[0], stopping_ends_the_run);
 	tcase_add_test(cases[0], what_was_logged_is_written_before_the_end);
+	tcase_add_test(cases[0], a_line_is_written_when_it_is_due);
 	tcase_add_test(cases[0], a_stall_is_counted_and_logged);
 	tcase_add_test(cases[0], counters_are_shown_by_group);
 	tcase_add_test(cases[1], reactors_work_and_stop_together);
