@@ -5,6 +5,8 @@
 #include <netinet/in.h>
 #include <sys/un.h>
 
+#include "core/digits.h"
+
 static const uint8_t mapped_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 
 struct endpoint
@@ -217,11 +219,21 @@ endpoint_from_sockaddr(const struct sockaddr_storage *from, struct endpoint *out
 	return false;
 }
 
+static char *
+ipv4_put(const struct endpoint *e, char *at)
+{
+	for (unsigned i = 12; i < 16; i++) {
+		at = digits_put(at, e->ip[i]);
+		*at++ = '.';
+	}
+	return at - 1;
+}
+
 const char *
 endpoint_format_ip(const struct endpoint *e, char buffer[static ENDPOINT_TEXT_MAX])
 {
 	if (endpoint_is_ipv4(e))
-		inet_ntop(AF_INET, e->ip + 12, buffer, ENDPOINT_TEXT_MAX);
+		*ipv4_put(e, buffer) = 0;
 	else
 		inet_ntop(AF_INET6, e->ip, buffer, ENDPOINT_TEXT_MAX);
 	return buffer;
@@ -230,10 +242,17 @@ endpoint_format_ip(const struct endpoint *e, char buffer[static ENDPOINT_TEXT_MA
 const char *
 endpoint_format(const struct endpoint *e, char buffer[static ENDPOINT_TEXT_MAX])
 {
-	char ip[ENDPOINT_TEXT_MAX];
+	char *at = buffer;
 
-	endpoint_format_ip(e, ip);
-	snprintf(buffer, ENDPOINT_TEXT_MAX, endpoint_is_ipv4(e) ? "%.46s:%u" : "[%.46s]:%u", ip,
-		 (unsigned)e->port);
+	if (endpoint_is_ipv4(e)) {
+		at = ipv4_put(e, at);
+	} else {
+		*at++ = '[';
+		inet_ntop(AF_INET6, e->ip, at, INET6_ADDRSTRLEN);
+		at += strlen(at);
+		*at++ = ']';
+	}
+	*at++ = ':';
+	*digits_put(at, e->port) = 0;
 	return buffer;
 }

@@ -27,7 +27,7 @@
 enum {
 	EVENT_BATCH = 1024, /* completions handled in one turn */
 	RECV_GROUP = 0,	    /* of provided buffers */
-	RANDOM_POOL = 512,  /* octets fetched at once */
+	RANDOM_POOL = 4096, /* octets fetched at once */
 	CQ_FACTOR = 8,	    /* completions that fit for each submission that fits */
 	CLOSE_PATIENCE_S = 1, /* for what cannot be cancelled: a write that a disk is slow to take */
 };

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <time.h>
 
+#include "core/digits.h"
 #include "core/utf8.h"
 
 enum {
@@ -92,13 +93,9 @@ put_text(struct line *l, const char *text)
 static void
 put_uint(struct line *l, uint64_t v)
 {
-	char  digits[20];
-	char *at = digits + sizeof(digits);
+	char digits[DIGITS_MAX];
 
-	do
-		*--at = (char)('0' + v % 10);
-	while (v /= 10);
-	put(l, at, (size_t)(digits + sizeof(digits) - at));
+	put(l, digits, (size_t)(digits_put(digits, v) - digits));
 }
 
 /*

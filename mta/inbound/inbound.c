@@ -8,6 +8,7 @@
 #include <errno.h>
 
 #include "mta/inbound/server.h"
+#include "mta/smtp/reply.h"
 
 static COUNTER_TABLE(inbound_counter_rows, INBOUND_COUNTERS);
 
@@ -114,6 +115,25 @@ open_listeners(struct inbound *in, const struct settings_endpoints *at, const ch
 	return 0;
 }
 
+/* 221 and 421 have our name in front (answers.h). */
+static void
+write_words(struct inbound *in)
+{
+	char line[SMTP_REPLY_LINE_MAX];
+
+	for (unsigned a = 0; a < SERVER_ANSWER_COUNT; a++) {
+		const struct server_answer_row *row = &server_answers[a];
+		size_t				len;
+
+		if (row->code == 221 || row->code == 421)
+			continue;
+		len = smtp_reply_write(line, row->code, row->enhanced, span_of(row->text));
+		INVARIANT(len <= sizeof(in->words[a].line));
+		memcpy(in->words[a].line, line, len);
+		in->words[a].len = (uint8_t)len;
+	}
+}
+
 int
 inbound_open(struct mta_core *core, const char **why)
 {
@@ -125,6 +145,7 @@ inbound_open(struct mta_core *core, const char **why)
 		return -ENOMEM;
 	in->core = core;
 	in->reactor = &core->reactor;
+	write_words(in);
 	list_init(&in->servers);
 	wheel_timer_init(&in->deadline, too_late);
 	reactor_hook_init(&in->ending, see_whether_drained);

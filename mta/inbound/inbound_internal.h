@@ -24,12 +24,19 @@ struct listener {
 	int		   fd;
 };
 
+/* A reply with fixed words, as it is sent. */
+struct inbound_words {
+	uint8_t len; /* 0: our name stands in it, which may change */
+	char	line[127];
+};
+
 struct inbound {
 	struct mta_core	    *core;
 	struct reactor	    *reactor;
 	struct counter_group group, answer_group;
 	counter_value	     values[INBOUND_COUNTER_COUNT];
 	counter_value	     answers[SERVER_ANSWER_COUNT];
+	struct inbound_words words[SERVER_ANSWER_COUNT];
 	struct list	     servers;
 	unsigned	     refusing; /* servers that only say why not */
 	struct id_source     ids;      /* of sessions */

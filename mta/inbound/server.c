@@ -41,16 +41,17 @@ void
 server_say(struct server *s, enum server_answer a)
 {
 	const struct server_answer_row *row = &server_answers[a];
+	const struct inbound_words     *words = &s->inbound->words[a];
 
 	counter_add(&s->inbound->answers[a], 1);
-	if (row->code == 221 || row->code == 421) {
+	if (words->len == 0) {
 		char text[SMTP_REPLY_LINE_MAX];
 		int  len = snprintf(text, sizeof(text), "%s %s", s->settings->hostname.data, row->text);
 
 		server_reply(s, row->code, row->enhanced, span_make(text, MIN_OF((size_t)len, sizeof(text) - 1)));
 		return;
 	}
-	server_reply(s, row->code, row->enhanced, span_of(row->text));
+	put(s, words->line, words->len);
 }
 
 void

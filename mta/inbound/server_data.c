@@ -19,7 +19,8 @@ accepted(struct server *s, const struct transaction *t)
 {
 	const struct envelope *e = &t->envelope;
 	struct inbound	      *in = s->inbound;
-	char		       id[ID_TEXT_LEN + 1], text[64];
+	const struct span      queued_as = SPAN_LITERAL("Ok: queued as ");
+	char		       text[64];
 
 	s->messages++;
 	inbound_count(in, INBOUND_MESSAGES, 1);
@@ -29,8 +30,9 @@ accepted(struct server *s, const struct transaction *t)
 		 LOG_ENDPOINT("client", &s->peer), LOG_SPAN("helo", e->helo), LOG_SPAN("from", e->sender),
 		 LOG_SPAN("to", e->recipients[0].address), LOG_UINT("recipients", e->recipient_count),
 		 LOG_UINT("size", t->octets), LOG_UINT("ms", (server_now(s) - t->begun_ns) / 1000000));
-	(void)snprintf(text, sizeof(text), "Ok: queued as %s", id_format(e->id, id));
-	server_reply(s, 250, "2.0.0", span_of(text));
+	memcpy(text, queued_as.data, queued_as.len);
+	(void)id_format(e->id, text + queued_as.len);
+	server_reply(s, 250, "2.0.0", span_make(text, queued_as.len + ID_TEXT_LEN));
 }
 
 /* The disk has answered. */

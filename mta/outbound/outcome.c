@@ -14,6 +14,8 @@
  */
 #include "mta/outbound/outcome.h"
 
+#include "core/digits.h"
+
 static const char *const phase_names[] = {
 #define X(id, name) name,
 	OUTCOME_PHASES(X)
@@ -147,7 +149,11 @@ outcome_of_dns(enum outcome_source source, enum dns_status status)
 const char *
 outcome_status_format(struct smtp_enhanced status, char buffer[static OUTCOME_STATUS_TEXT_MAX])
 {
-	(void)snprintf(buffer, OUTCOME_STATUS_TEXT_MAX, "%u.%u.%u", status.class ? status.class : 5u,
-		       status.class ? status.subject % 1000u : 0u, status.class ? status.detail % 1000u : 0u);
+	char *at = digits_put(buffer, status.class ? status.class : 5u);
+
+	*at++ = '.';
+	at = digits_put(at, status.class ? status.subject % 1000u : 0u);
+	*at++ = '.';
+	*digits_put(at, status.class ? status.detail % 1000u : 0u) = 0;
 	return buffer;
 }

@@ -14,7 +14,10 @@ enum {
 	SMTP_TRACE_MAX = 2048, /* octets of a Received field */
 };
 
-/* "Tue, 24 Nov 2026 11:53:17 +0000"; writes a NUL; returns buffer. */
+#define SMTP_SECONDS_MAX INT64_C(253402300799) /* the last of the year 9999 */
+
+/* "Tue, 24 Nov 2026 11:53:17 +0000"; writes a NUL; returns buffer.  What is before 1970 or behind 9999 is shown as the
+ * first or the last second of them. */
 const char *smtp_date(int64_t seconds, char buffer[static SMTP_DATE_MAX]);
 
 struct smtp_trace {

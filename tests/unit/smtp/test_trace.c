@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mta/smtp/trace.h"
 
+#include <time.h>
+
 #include "tests/support/run.h"
 
 START_TEST(date_is_rfc5322)
@@ -9,6 +11,24 @@ START_TEST(date_is_rfc5322)
 
 	ck_assert_str_eq(smtp_date(0, buffer), "Thu, 01 Jan 1970 00:00:00 +0000");
 	ck_assert_str_eq(smtp_date(1795521197, buffer), "Tue, 24 Nov 2026 11:53:17 +0000");
+	ck_assert_str_eq(smtp_date(-1, buffer), "Thu, 01 Jan 1970 00:00:00 +0000");
+	ck_assert_str_eq(smtp_date(SMTP_SECONDS_MAX, buffer), "Fri, 31 Dec 9999 23:59:59 +0000");
+	ck_assert_str_eq(smtp_date(INT64_MAX, buffer), "Fri, 31 Dec 9999 23:59:59 +0000");
+}
+END_TEST
+
+/* Every day from 1970 to 2500, as the C library has it. */
+START_TEST(each_day_has_its_date)
+{
+	for (time_t day = 0; day < 530 * 366; day++) {
+		time_t	  t = day * 86400 + day % 86400;
+		char	  want[SMTP_DATE_MAX], got[SMTP_DATE_MAX];
+		struct tm tm;
+
+		ck_assert_ptr_nonnull(gmtime_r(&t, &tm));
+		ck_assert_uint_gt(strftime(want, sizeof(want), "%a, %d %b %Y %H:%M:%S +0000", &tm), 0);
+		ck_assert_str_eq(smtp_date(t, got), want);
+	}
 }
 END_TEST
 
@@ -95,6 +115,7 @@ main(void)
 	TCase *tc = case_new("trace");
 
 	tcase_add_test(tc, date_is_rfc5322);
+	tcase_add_test(tc, each_day_has_its_date);
 	tcase_add_test(tc, field_is_whole);
 	tcase_add_test(tc, nothing_is_injected);
 	tcase_add_loop_test(tc, names_fit_the_message, 0, COUNT_OF(names));
