@@ -3,11 +3,15 @@
  * The decoder looks at four kinds of octet (CR, LF, NUL, a dot at the start of a line) and steps over the others sixteen at
  * a time.  A CR is passed on at once: it is text whatever follows.  A dot at the start of a line is withheld: it is
  * either stuffing or part of the end.
+ *
+ * Text is sound as a rule: each CR before an LF, each LF behind a CR, no NUL, a dot first in few lines.  As sets of bits that is
+ * seen of 64 octets at once, however many lines they hold (sound_run).  Where it is not so, and at the end, the state machine
+ * goes on octet by octet.
  */
 #include "mta/smtp/data.h"
 
 #ifdef __SSE2__
-#include <emmintrin.h>
+#include <immintrin.h>
 #endif
 
 enum state {
@@ -65,6 +69,135 @@ plain_run(struct smtp_data *d, const char *at, size_t len)
 	return n;
 }
 
+/* What sound_run() does with a dot at the start of a line. */
+enum dots { DOTS_STOP, DOTS_ARE_TEXT };
+
+#ifdef __SSE2__
+struct block { /* of 64 octets: a bit for each */
+	uint64_t cr, lf, dot;
+	bool	 nul, high;
+};
+
+typedef struct block look_at(const char *at);
+
+static inline __attribute__((always_inline)) struct block
+look_by_16(const char *at)
+{
+	const __m128i cr = _mm_set1_epi8('\r'), lf = _mm_set1_epi8('\n'), dot = _mm_set1_epi8('.');
+	struct block  b = { 0 };
+	__m128i	      all = _mm_setzero_si128(), least = _mm_set1_epi8(-1);
+
+	for (unsigned i = 0; i < 4; i++) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(const void *)(at + 16 * i));
+
+		b.cr |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, cr)) << 16 * i;
+		b.lf |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, lf)) << 16 * i;
+		b.dot |= (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(v, dot)) << 16 * i;
+		all = _mm_or_si128(all, v);
+		least = _mm_min_epu8(least, v);
+	}
+	b.nul = _mm_movemask_epi8(_mm_cmpeq_epi8(least, _mm_setzero_si128())) != 0;
+	b.high = _mm_movemask_epi8(all) != 0;
+	return b;
+}
+
+#define WIDE __attribute__((target("avx2,bmi,lzcnt")))
+
+WIDE static inline __attribute__((always_inline)) uint64_t
+where(__m256i low, __m256i high, char c)
+{
+	const __m256i all = _mm256_set1_epi8(c);
+
+	return (uint64_t)(unsigned)_mm256_movemask_epi8(_mm256_cmpeq_epi8(high, all)) << 32 |
+	       (unsigned)_mm256_movemask_epi8(_mm256_cmpeq_epi8(low, all));
+}
+
+WIDE static inline __attribute__((always_inline)) struct block
+look_by_32(const char *at)
+{
+	__m256i	     low = _mm256_loadu_si256((const __m256i *)(const void *)at);
+	__m256i	     high = _mm256_loadu_si256((const __m256i *)(const void *)(at + 32));
+	__m256i	     nul = _mm256_cmpeq_epi8(_mm256_min_epu8(low, high), _mm256_setzero_si256());
+
+	return (struct block){ .cr = where(low, high, '\r'), .lf = where(low, high, '\n'),
+			       .dot = where(low, high, '.'), .nul = _mm256_movemask_epi8(nul) != 0,
+			       .high = _mm256_movemask_epi8(_mm256_or_si256(low, high)) != 0 };
+}
+
+/* Octets in whole blocks that are sound, from LINE_START or IN_LINE; the state is that behind them. */
+static inline __attribute__((always_inline)) size_t
+run(struct smtp_data *d, const char *at, size_t len, enum dots dots, look_at *look)
+{
+	uint64_t after_cr = 0, after_lf = d->state == LINE_START; /* of the block before: its last octet */
+	uint64_t line_len = d->line_len, line_max = d->line_max;
+	bool	 high = false;
+	size_t	 n = 0;
+
+	if (line_max < 64) /* a line inside of a block could be too long */
+		return 0;
+	for (; len - n >= 64; n += 64) {
+		struct block b = look(at + n);
+		uint64_t     ends = b.cr | b.lf;
+
+		if (b.nul || b.lf != (b.cr << 1 | after_cr))
+			break;
+		if (b.dot & (b.lf << 1 | after_lf)) {
+			if (dots == DOTS_STOP)
+				break;
+			d->flags |= SMTP_DATA_DOT;
+		}
+		high |= b.high;
+		after_cr = b.cr >> 63;
+		after_lf = b.lf >> 63;
+		if (UNLIKELY(line_len + 64 > line_max) &&
+		    line_len + (unsigned)(ends ? __builtin_ctzll(ends) : 64) > line_max)
+			note(d, SMTP_DATA_LONG_LINE);
+		line_len = (b.lf ? (unsigned)__builtin_clzll(b.lf) : line_len + 64) - after_cr;
+	}
+	if (n == 0)
+		return 0;
+	if (high)
+		d->flags |= SMTP_DATA_8BIT;
+	d->line_len = line_len;
+	d->state = after_cr ? AFTER_CR : after_lf ? LINE_START : IN_LINE;
+	return n;
+}
+
+WIDE static size_t
+run_by_32(struct smtp_data *d, const char *at, size_t len, enum dots dots)
+{
+	return run(d, at, len, dots, look_by_32);
+}
+
+static size_t
+run_by_16(struct smtp_data *d, const char *at, size_t len, enum dots dots)
+{
+	return run(d, at, len, dots, look_by_16);
+}
+
+static bool wide; /* has the processor what run_by_32() needs? */
+
+__attribute__((constructor)) static void
+ask_processor(void)
+{
+	__builtin_cpu_init();
+	wide = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("lzcnt");
+}
+
+static size_t
+sound_run(struct smtp_data *d, const char *at, size_t len, enum dots dots)
+{
+	return wide ? run_by_32(d, at, len, dots) : run_by_16(d, at, len, dots);
+}
+#else
+static size_t
+sound_run(struct smtp_data *d, const char *at, size_t len, enum dots dots)
+{
+	(void)d, (void)at, (void)len, (void)dots;
+	return 0;
+}
+#endif
+
 /* Steps from IN_LINE over what is plain and then over one octet that is not, if there is one. */
 static size_t
 step_in_line(struct smtp_data *d, struct span rest)
@@ -110,8 +243,13 @@ smtp_data_next(struct smtp_data *d, struct span *rest, struct span *piece)
 	size_t from = 0, at = 0; /* the piece is [from, at) */
 
 	while (at < rest->len) {
-		char c = rest->data[at];
+		char   c = rest->data[at];
+		size_t sound = d->state <= IN_LINE ? sound_run(d, rest->data + at, rest->len - at, DOTS_STOP) : 0;
 
+		if (sound) {
+			at += sound;
+			continue;
+		}
 		switch ((enum state)d->state) {
 		case LINE_START:
 			if (c != '.') {
@@ -160,6 +298,13 @@ smtp_data_chunk(struct smtp_data *d, struct span bytes)
 	if (d->binary)
 		return;
 	for (size_t at = 0; at < bytes.len;) {
+		size_t sound = d->state <= IN_LINE ?
+				       sound_run(d, bytes.data + at, bytes.len - at, DOTS_ARE_TEXT) : 0;
+
+		if (sound) {
+			at += sound;
+			continue;
+		}
 		switch ((enum state)d->state) {
 		case LINE_START:
 			if (bytes.data[at] == '.')

@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { LINE_MAX_TRIED = 40 };
+enum { LINE_MAX_TRIED = 70 };
 
 struct decoded {
 	char		     *text;
