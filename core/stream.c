@@ -14,8 +14,9 @@
  * whatever the socket holds (6 MiB by default), and a cancel comes too late for that: a pause bounded nothing.  Now
  * a paused stream keeps STREAM_PAUSE_AT and one receive buffer at the most.
  *
- * Sending keeps two batches: one in flight, which must not move, and one that gathers.  A batch is a buffer of copied bytes
- * and a list of pieces; copied pieces are offsets, because the buffer may move while it grows.
+ * Sending keeps two batches, which change places: one in flight, which must not move, and one that gathers.  A batch is a
+ * buffer of copied bytes, its own small one while that is enough, and a list of pieces; copied pieces are offsets,
+ * because the buffer may move while it grows.
  */
 #include "core/stream.h"
 
@@ -25,7 +26,7 @@ enum stream_state { STREAM_OPEN, STREAM_CLOSING, STREAM_CLOSED };
 
 enum {
 	PIECES = 2 * STREAM_PIECE_MAX + 1, /* copied ones may lie before, between and behind */
-	COPY_FIRST = 512,
+	COPY_FIRST = 256, /* the replies of a pipelined group */
 	HELD_FIRST = 1024,
 };
 
@@ -37,9 +38,10 @@ struct piece {
 };
 
 struct batch {
-	char	    *copied;
+	char	    *copied; /* `few`, or on the heap */
 	uint32_t     copied_len, copied_cap;
 	unsigned     piece_count, borrowed_count;
+	char	     few[COPY_FIRST];
 	struct piece pieces[PIECES];
 };
 
@@ -47,7 +49,7 @@ struct stream_out {
 	struct stream	   *stream;
 	struct io_send_op   send;
 	struct reactor_hook flush;
-	struct batch	    gathering, flying;
+	struct batch	   *gathering, *flying;
 	size_t		    unsent;
 	struct iovec	   *left; /* of `flying`: not taken yet, left_count of them */
 	unsigned	    left_count;
@@ -55,6 +57,7 @@ struct stream_out {
 	bool		    finished;
 	int		    error;
 	struct iovec	    iov[PIECES];
+	struct batch	    batches[2];
 };
 
 static void send_next(struct stream_out *out);
@@ -218,15 +221,43 @@ stream_resume(struct stream *s)
 /* --- writing --------------------------------------------------------------------------------------- */
 
 static void
-batch_fini(struct stream *s, struct batch *b)
+batch_init(struct batch *b)
 {
-	if (b->copied) {
+	b->copied = b->few;
+	b->copied_cap = COPY_FIRST;
+	b->copied_len = 0;
+	b->piece_count = b->borrowed_count = 0;
+}
+
+/* Ready for use again. */
+static void
+batch_reset(struct stream *s, struct batch *b)
+{
+	if (b->copied != b->few) {
 		budget_give(&s->reactor->memory, b->copied_cap);
 		free(b->copied);
 	}
-	b->copied = NULL;
-	b->copied_len = b->copied_cap = 0;
-	b->piece_count = b->borrowed_count = 0;
+	batch_init(b);
+}
+
+static bool
+batch_grow(struct stream *s, struct batch *b, size_t need)
+{
+	bool	 few = b->copied == b->few;
+	uint32_t cap = b->copied_cap;
+	char	*copied;
+
+	while (cap < need)
+		cap *= 2;
+	copied = realloc(few ? NULL : b->copied, cap);
+	if (copied == NULL)
+		return false;
+	if (few)
+		memcpy(copied, b->few, b->copied_len);
+	budget_force(&s->reactor->memory, cap - (few ? 0 : b->copied_cap));
+	b->copied = copied;
+	b->copied_cap = cap;
+	return true;
 }
 
 static bool
@@ -235,21 +266,8 @@ batch_copy(struct stream *s, struct batch *b, struct span bytes)
 	size_t	      need = (size_t)b->copied_len + bytes.len;
 	struct piece *last = b->piece_count ? &b->pieces[b->piece_count - 1] : NULL;
 
-	if (need > STREAM_OUT_MAX)
+	if (need > STREAM_OUT_MAX || (need > b->copied_cap && !batch_grow(s, b, need)))
 		return false;
-	if (need > b->copied_cap) {
-		uint32_t cap = b->copied_cap ? b->copied_cap : COPY_FIRST;
-		char	*copied;
-
-		while (cap < need)
-			cap *= 2;
-		copied = realloc(b->copied, cap);
-		if (copied == NULL)
-			return false;
-		budget_force(&s->reactor->memory, cap - b->copied_cap);
-		b->copied = copied;
-		b->copied_cap = cap;
-	}
 	memcpy(b->copied + b->copied_len, bytes.data, bytes.len);
 	if (last && last->borrowed == NULL)
 		last->len += bytes.len;
@@ -266,8 +284,8 @@ out_free(struct stream *s)
 
 	INVARIANT(io_op_idle(&out->send.op));
 	reactor_hook_cancel(&out->flush);
-	batch_fini(s, &out->gathering);
-	batch_fini(s, &out->flying);
+	batch_reset(s, out->gathering);
+	batch_reset(s, out->flying);
 	s->out = NULL;
 	budget_give(&s->reactor->memory, sizeof(*out));
 	free(out);
@@ -285,11 +303,11 @@ static void
 send_next(struct stream_out *out)
 {
 	struct stream *s = out->stream;
-	struct batch   empty;
+	struct batch  *empty;
 
 	if (out->error || s->state != STREAM_OPEN || !io_op_idle(&out->send.op))
 		return;
-	if (out->gathering.piece_count == 0) {
+	if (out->gathering->piece_count == 0) {
 		if (out->finish) {
 			if (!out->finished)
 				io_shutdown_write(s->reactor->io, s->fd);
@@ -303,11 +321,11 @@ send_next(struct stream_out *out)
 	out->flying = out->gathering;
 	out->gathering = empty;
 	out->left = out->iov;
-	out->left_count = out->flying.piece_count;
+	out->left_count = out->flying->piece_count;
 	for (unsigned i = 0; i < out->left_count; i++) {
-		const struct piece *p = &out->flying.pieces[i];
+		const struct piece *p = &out->flying->pieces[i];
 
-		out->iov[i].iov_base = p->borrowed ? (char *)(uintptr_t)p->borrowed : out->flying.copied + p->offset;
+		out->iov[i].iov_base = p->borrowed ? (char *)(uintptr_t)p->borrowed : out->flying->copied + p->offset;
 		out->iov[i].iov_len = p->len;
 	}
 	send_rest(out);
@@ -347,8 +365,8 @@ sent(struct io_op *op, const struct io_event *event)
 		send_rest(out);
 		return;
 	}
-	batch_fini(s, &out->flying);
-	all = out->gathering.piece_count == 0;
+	batch_reset(s, out->flying);
+	all = out->gathering->piece_count == 0;
 	send_next(out);
 	if (all && s->handlers->sent)
 		s->handlers->sent(s);
@@ -374,11 +392,10 @@ out_of(struct stream *s, int *error)
 	out->stream = s;
 	io_op_init(&out->send.op, sent);
 	reactor_hook_init(&out->flush, flush);
-	out->gathering.copied = out->flying.copied = NULL;
-	out->gathering.copied_len = out->gathering.copied_cap = 0;
-	out->flying.copied_len = out->flying.copied_cap = 0;
-	out->gathering.piece_count = out->gathering.borrowed_count = 0;
-	out->flying.piece_count = out->flying.borrowed_count = 0;
+	out->gathering = &out->batches[0];
+	out->flying = &out->batches[1];
+	batch_init(out->gathering);
+	batch_init(out->flying);
 	out->unsent = 0;
 	out->left = out->iov;
 	out->left_count = 0;
@@ -407,7 +424,7 @@ stream_write(struct stream *s, struct span bytes)
 	out = out_of(s, &error);
 	if (out == NULL)
 		return error;
-	if (!batch_copy(s, &out->gathering, bytes)) {
+	if (!batch_copy(s, out->gathering, bytes)) {
 		if (out->unsent == 0 && io_op_idle(&out->send.op))
 			out_free(s);
 		return -ENOBUFS;
@@ -428,7 +445,7 @@ stream_write_borrowed(struct stream *s, struct span bytes)
 	out = out_of(s, &error);
 	if (out == NULL)
 		return error;
-	b = &out->gathering;
+	b = out->gathering;
 	if (b->borrowed_count == STREAM_PIECE_MAX)
 		return -ENOBUFS;
 	b->pieces[b->piece_count++] = (struct piece){ bytes.data, 0, bytes.len };
