@@ -60,8 +60,8 @@ struct message {
 };
 
 /*
- * Message number seq of the source, due at time_ns; made ones have `size` octets, no less than head and tail need, no more
- * than size_max.  Must not be moved afterwards: id points into it.
+ * Message number seq of the source, due at time_ns (0: not to be told); made ones have `size` octets, no less than head
+ * and tail need, no more than size_max.  Must not be moved afterwards: id points into it.
  */
 void message_make(const struct message_source *source, uint32_t seq, uint64_t size, uint64_t time_ns,
 		  struct message *out);

@@ -76,8 +76,11 @@ report_seconds(const struct report *r)
 bool
 report_saturated(const struct report *r)
 {
+	uint64_t late = histogram_percentile(&r->latency[REPORT_LATE], 99);
+
+	/* A latency has in it how late its message was begun. */
 	return r->busy > REPORT_BUSY_MAX ||
-	       histogram_percentile(&r->latency[REPORT_LATE], 99) > REPORT_LATE_MAX_NS;
+	       (late > REPORT_LATE_MIN_NS && late > histogram_percentile(&r->latency[REPORT_LATENCY], 99) / 2);
 }
 
 struct quantile {
@@ -161,7 +164,7 @@ saturated_print(FILE *to, const struct report *r)
 	if (r->busy > REPORT_BUSY_MAX)
 		(void)fprintf(to, "a thread used %.0f %% of a core; --cores N may help\n", 100 * r->busy);
 	else
-		(void)fprintf(to, "one message in a hundred was begun more than %.1f ms late\n",
+		(void)fprintf(to, "one message in a hundred was begun more than %.1f ms late, and its latency tells that too\n",
 			      (double)histogram_percentile(&r->latency[REPORT_LATE], 99) / 1e6);
 }
 

@@ -196,10 +196,28 @@ send_session_gone(struct send_core *core)
 	wheel_disarm(&core->member->reactor.wheel, &core->warm_up);
 	live_teller_end(&core->teller);
 	wheel_disarm(&core->member->reactor.wheel, &core->last_call);
+	wheel_disarm(&core->member->reactor.wheel, &core->give_up);
 	if (core->ledger_open)
 		ledger_file_finish(&core->ledger, ledger_idle);
 	else
 		reactor_stop(&core->member->reactor);
+}
+
+/* A server whose queue of connections is full lets some clients wait for a minute and longer. */
+static void
+give_up(struct wheel_timer *timer)
+{
+	struct send_core *core = CONTAINER_OF(timer, struct send_core, give_up);
+
+	LIST_FOR_EACH(&core->sessions, node)
+		send_session_give_up(node);
+}
+
+void
+send_work_over(struct send_core *core)
+{
+	if (!list_empty(&core->sessions) && !wheel_timer_armed(&core->give_up))
+		reactor_arm_ms(&core->member->reactor, &core->give_up, SEND_GREETING_MS);
 }
 
 static void
@@ -208,6 +226,7 @@ sessions_finish(struct send_core *core)
 	core->done = true;
 	core->starting = false;
 	wheel_disarm(&core->member->reactor.wheel, &core->ramp);
+	send_work_over(core);
 	LIST_FOR_EACH(&core->sessions, node)
 		send_session_finish(node);
 }
@@ -351,6 +370,7 @@ send_open(struct crew_member *m, const char **why)
 	list_init(&core->waiting);
 	wheel_timer_init(&core->ramp, ramp_run);
 	wheel_timer_init(&core->warm_up, warm_up_over);
+	wheel_timer_init(&core->give_up, give_up);
 	wheel_timer_init(&core->last_call, last_call);
 	if (o->ledger)
 		ledger_file_open(&core->ledger, &m->reactor, o->ledger, ledger_opened);

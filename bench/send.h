@@ -33,6 +33,7 @@ enum {
 	SEND_RETRY_MS	    = 100,  /* between a failed connection and the next, with --wait-retry */
 	SEND_DRIP_MS	    = 20,   /* between the pieces of a slow text */
 	SEND_DRIP_MAX	    = 64 * 1024, /* octets of a piece */
+	SEND_GREETING_MS    = 1000, /* for sessions that are not greeted when the work is over */
 	SEND_STOP_MS	    = 10000, /* after an interrupt, what is still open is cut */
 };
 
@@ -82,6 +83,7 @@ struct send_core {
 	struct pace		  pace;		 /* open loop */
 	struct wheel_timer	  ramp, warm_up; /* more sessions; figures begin */
 	struct live_teller	  teller;
+	struct wheel_timer	  give_up;	 /* of sessions that nobody greets and nobody needs */
 	struct wheel_timer	  last_call;	 /* end of --seconds, later the cut after an interrupt */
 	uint64_t		  begun_ns, measured_ns, end_ns; /* start; end of the warm-up; of --seconds */
 	uint64_t		  greeted_ns;	 /* when a server last greeted us with 220, or the start */
@@ -111,6 +113,8 @@ enum send_take {
 struct send_session;
 enum send_take MUST_CHECK send_take(struct send_core *core, struct list_node *waiting,
 				    struct send_ticket *ticket);
+/* No ticket is left: who waits for a greeting is given up soon. */
+void send_work_over(struct send_core *core);
 /* Tickets are left, now or later. */
 bool send_more(const struct send_core *core);
 void send_session_gone(struct send_core *core);
@@ -120,6 +124,8 @@ int MUST_CHECK send_session_start(struct send_core *core, unsigned index);
 void	       send_session_wake(struct list_node *waiting);
 /* No more messages: what is idle says goodbye. */
 void send_session_finish(struct list_node *node);
+/* It ends unless it was greeted. */
+void send_session_give_up(struct list_node *node);
 /* Cut now. */
 void send_session_cut(struct list_node *node);
 

@@ -121,6 +121,7 @@ send_session_next(struct send_session *s)
 	case SEND_TAKE_WAIT:
 		break;
 	case SEND_TAKE_DONE:
+		send_work_over(s->core);
 		if (!s->expected_count)
 			session_quit(s, false);
 		break;
@@ -330,6 +331,8 @@ session_lost(struct send_session *s, int result)
 		if (result != -ECANCELED) {
 			report_add(report, REPORT_SESSIONS_FAILED, 1);
 			timeline_error(&s->core->report.timeline, reactor_now(send_reactor_of(s)));
+			if (result < 0 || s->expected_count) /* else a reply was refused, and is booked */
+				report_errno(report, result);
 		}
 	} else if (!meant) {
 		report_add(report, REPORT_SESSIONS_LOST, 1);
@@ -349,6 +352,17 @@ session_lost(struct send_session *s, int result)
 	}
 	if (s->streaming)
 		stream_close(&s->stream);
+}
+
+/* The same at any time: a connection that is being asked for is not waited for. */
+static void
+session_break(struct send_session *s, int result)
+{
+	bool connecting = s->state == SEND_CONNECTING;
+
+	session_lost(s, result);
+	if (connecting)
+		io_cancel(send_reactor_of(s)->io, &s->connect.op); /* its handler copes with either end */
 }
 
 static const struct stream_handlers session_handlers = {
@@ -371,7 +385,6 @@ session_connected(struct io_op *op, const struct io_event *event)
 		return;
 	}
 	io_close(send_reactor_of(s)->io, s->fd);
-	report_errno(report_now(s), event->result);
 	session_lost(s, event->result);
 	session_closed(&s->stream);
 }
@@ -388,7 +401,6 @@ session_connect(struct send_session *s)
 	s->dialled_ns = reactor_now(send_reactor_of(s));
 	s->fd = dial(send_reactor_of(s)->io, &s->connect, &o->to, (unsigned)o->sources, s->index);
 	if (s->fd < 0) {
-		report_errno(report_now(s), s->fd);
 		session_lost(s, s->fd);
 		session_closed(&s->stream);
 		return;
@@ -405,11 +417,8 @@ session_timer(struct wheel_timer *timer)
 	case SEND_CLOSED:
 		session_connect(s);
 		break;
-	case SEND_CONNECTING:
-		io_cancel(send_reactor_of(s)->io, &s->connect.op);
-		break;
-	case SEND_GREETING: case SEND_WORKING: case SEND_VANISHING: case SEND_QUITTING:
-		session_lost(s, -ETIMEDOUT);
+	case SEND_CONNECTING: case SEND_GREETING: case SEND_WORKING: case SEND_VANISHING: case SEND_QUITTING:
+		session_break(s, -ETIMEDOUT);
 		break;
 	}
 }
@@ -457,9 +466,18 @@ send_session_finish(struct list_node *node)
 	} else if (s->state == SEND_CLOSED && wheel_timer_armed(&s->timer)) {
 		wheel_disarm(&send_reactor_of(s)->wheel, &s->timer);
 		session_closed(&s->stream);
-	} else if (s->state == SEND_CONNECTING) {
-		io_cancel(send_reactor_of(s)->io, &s->connect.op); /* its handler copes with either end */
 	}
+}
+
+void
+send_session_give_up(struct list_node *node)
+{
+	struct send_session *s = LIST_ENTRY(node, struct send_session, node);
+
+	if (s->greeted || (s->state != SEND_CONNECTING && s->state != SEND_GREETING))
+		return;
+	report_add(report_now(s), REPORT_SESSIONS_UNGREETED, 1);
+	session_break(s, -ECANCELED);
 }
 
 void
@@ -467,5 +485,5 @@ send_session_cut(struct list_node *node)
 {
 	struct send_session *s = LIST_ENTRY(node, struct send_session, node);
 
-	session_lost(s, -ECANCELED);
+	session_break(s, -ECANCELED);
 }

@@ -272,7 +272,9 @@ transaction_begin(struct send_session *s, const struct send_ticket *ticket)
 	t->report = send_report_at(s->core, ticket->due_ns);
 	if (o->size_distribution)
 		size = sizes_of(&s->core->shared->sizes, o->seed, ticket->seq);
-	message_make(s->core->shared->source, ticket->seq, size, ticket->due_ns, &t->message);
+	/* The next hop cannot know which messages are of the warm-up, and leaves out those without a time. */
+	message_make(s->core->shared->source, ticket->seq, size,
+		     ticket->due_ns < s->core->measured_ns ? 0 : ticket->due_ns, &t->message);
 	t->open = true;
 	t->mailed = t->sent = t->vanished = false;
 	t->vanish_at = vanishing_place(o, ticket->seq);

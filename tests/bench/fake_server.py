@@ -31,10 +31,12 @@ class Connection:
 class FakeServer:
     """delay: called with the number of the message (from 0), says for how many seconds its 250 is kept back.
 
-    offers: lines of the answer to EHLO.  answers: verb to reply, instead of what is usual.
+    offers: lines of the answer to EHLO.  answers: verb to reply, instead of what is usual.  silent: so many connections, the
+    first, are not greeted.
     """
 
-    def __init__(self, rig, delay=None, offers=("PIPELINING", "8BITMIME", "SIZE"), answers=None):
+    def __init__(self, rig, delay=None, offers=("PIPELINING", "8BITMIME", "SIZE"), answers=None, silent=0):
+        self.silent = silent
         self.delay, self.offers, self.answers = delay or (lambda number: 0), offers, answers or {}
         self.connections, self.count = [], 0
         self.loop = asyncio.new_event_loop()
@@ -77,6 +79,9 @@ class FakeServer:
         writer.close()
 
     async def talk(self, connection, reader, writer):
+        if len(self.connections) <= self.silent:
+            await reader.read()
+            return
         writer.write(b"220 fake.example ESMTP\r\n")
         message = None
         while line := await reader.readline():

@@ -155,6 +155,20 @@ def saturated(rig):
     expect_in("WARNING", stopped())
 
 
+def ungreeted(rig):
+    """Clients whom nobody greets do not keep the others; by a time-out they are failures, and why is told."""
+    began = time.monotonic()
+    for words in (("--messages", 100), ("--seconds", 1)):
+        told = send(rig, FakeServer(rig, silent=2), "--sessions", 5, "--timeout", 1000, *words)
+        expect(told["messages"] > 0, "nothing was sent")
+        expect_equal((told["sessions"], told["sessions_ungreeted"], told["sessions_failed"]), (3, 2, 0))
+        expect_equal(told["connections"], {}, "connections that broke")
+    expect(time.monotonic() - began < 200, "the sender waited for a greeting")
+    told = send(rig, FakeServer(rig, silent=1), "--sessions", 1, "--messages", 1, "--timeout", 1, status=1)
+    expect_equal((told["sessions_failed"], told["sessions_ungreeted"]), (1, 0))
+    expect_equal(told["connections"], {"ETIMEDOUT": 1})
+
+
 class Terminal:
     """A sender whose standard error is a terminal."""
 
@@ -200,4 +214,4 @@ def live(rig):
 
 
 if __name__ == "__main__":
-    sys.exit(ringpost.main(sizes, domains, slow, vanish, auth, strangers, saturated, live))
+    sys.exit(ringpost.main(sizes, domains, slow, vanish, auth, strangers, saturated, ungreeted, live))
