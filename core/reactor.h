@@ -109,6 +109,14 @@ reactor_arm_ms(struct reactor *r, struct wheel_timer *timer, uint64_t ms)
 	wheel_arm(&r->wheel, timer, reactor_in_ms(r, ms));
 }
 
+/* Fires when timers are run next, in this turn or the following one: the tick that has begun counts as over.  A timer for
+ * "0 ms" would wait for its end. */
+static inline void
+reactor_arm_soon(struct reactor *r, struct wheel_timer *timer)
+{
+	wheel_arm(&r->wheel, timer, io_mono(r->io) >> WHEEL_TICK_SHIFT << WHEEL_TICK_SHIFT);
+}
+
 /*
  * Runs `alarm` once, in the first turn at or after at_ns, behind the timers: the one deadline that is kept to the
  * microsecond, for who has to do something at its time, as a load generator; whoever can wait for a tick has the

@@ -152,7 +152,10 @@ message_arm(struct queue *q, struct queue_message *m)
 		return;
 	}
 	wait_ms = (int64_t)earliest - now_ms;
-	reactor_arm_ms(q->reactor, &m->timer, (uint64_t)MIN_OF(MAX_OF(wait_ms, 0), QUEUE_WAIT_MAX_MS));
+	if (wait_ms <= 0)
+		reactor_arm_soon(q->reactor, &m->timer);
+	else
+		reactor_arm_ms(q->reactor, &m->timer, (uint64_t)MIN_OF(wait_ms, QUEUE_WAIT_MAX_MS));
 }
 
 void

@@ -62,13 +62,11 @@ take_name(void *arg, const char *name)
 	return 0;
 }
 
-/* In the next turn.  A timer for this instant would sleep to the end of its tick. */
+/* In the next turn. */
 static void
 soon(struct recovery *v)
 {
-	struct reactor *r = v->q->reactor;
-
-	wheel_arm(&r->wheel, &v->go_on, reactor_now(r) >> WHEEL_TICK_SHIFT << WHEEL_TICK_SHIFT);
+	reactor_arm_soon(v->q->reactor, &v->go_on);
 }
 
 static int

@@ -33,6 +33,16 @@ static const struct {
 	{ "more than may be in flight", 7 * QUEUE_PIECE_OCTETS + 3, 8 },
 };
 
+/* In the turn in which it is on disk, not at the end of some tick of a clock. */
+START_TEST(due_at_once)
+{
+	for (unsigned i = 0; i < 20; i++) {
+		(void)rig_put(i, 100);
+		ck_assert_uint_eq(rig.due, i + 1);
+	}
+}
+END_TEST
+
 START_TEST(sizes_come_back)
 {
 	struct id	   id = rig_put((unsigned)_i, size_cases[_i].size);
@@ -238,6 +248,7 @@ main(void)
 
 	tcase_add_checked_fixture(tc, open_small, rig_close);
 	tcase_add_loop_test(tc, sizes_come_back, 0, COUNT_OF(size_cases));
+	tcase_add_test(tc, due_at_once);
 	tcase_add_test(tc, octets_come_one_by_one);
 	tcase_add_loop_test(tc, abort_leaves_nothing, 0, COUNT_OF(abort_cases));
 	tcase_add_test(tc, close_waits_for_pieces);
