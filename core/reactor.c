@@ -16,8 +16,8 @@
 #endif
 
 enum {
-	RECV_BUFFER_COUNT = 512,
-	RECV_BUFFER_SIZE = 16 * 1024,
+	RECV_BUFFER_COUNT = 256, /* a turn's receives beyond them are asked for again */
+	RECV_BUFFER_SIZE = 64 * 1024, /* a large text comes in few steps */
 	QUEUE_ENTRIES = 4096,
 	CLOSE_TURNS_MAX = 1000, /* what is left in the log gets this many turns */
 };
