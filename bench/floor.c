@@ -4,7 +4,8 @@
  *
  * It answers every command without looking, finds the end of data, and either forgets the message or adds it to
  * a file per core and answers 250 only after a sync that covers it: one write and one sync for all that is
- * waiting, while it is in flight the next gathers.  No envelope, no index, no delivery, no limits, no
+ * waiting, while it is in flight the next gathers; through the page cache, or with --direct around it, in a file that
+ * was written to its end before.  No envelope, no index, no delivery, no limits, no
  * deadlines: not a mail server.  It stands on core/io.h directly, below the stream, so that the
  * yardstick holds nothing that the measured could do without.
  */
@@ -16,16 +17,19 @@
 #include "bench/crew.h"
 
 enum {
+	BLOCK	    = 4096, /* what a direct write consists of */
 	OUT_MAX	    = 2048,
 	BATCH_MAX   = 64 << 20,
 	FILE_OCTETS = 1 << 30, /* then it begins anew at the front */
+	DIRECT_OCTETS = 256 << 20, /* the same with --direct, where it is filled first */
+	FILL_OCTETS = 1 << 20,
 };
 
 static struct {
 	struct endpoint listen;
 	uint64_t	cores;
 	const char     *file;
-	bool		discard;
+	bool		discard, direct;
 } options = { .cores = 1, .file = "floor.data" };
 
 static const struct option_row rows[] = {
@@ -35,6 +39,8 @@ static const struct option_row rows[] = {
 	  "Where messages go, with the number of the core behind it (floor.data).", 0, 0, NULL },
 	{ "discard", OPTION_FLAG, offsetof(__typeof__(options), discard), NULL,
 	  "Forget messages instead of writing and syncing them.", 0, 0, NULL },
+	{ "direct", OPTION_FLAG, offsetof(__typeof__(options), direct), NULL,
+	  "Write around the page cache, into a file that is filled first.", 0, 0, NULL },
 	{ "cores", OPTION_COUNT, offsetof(__typeof__(options), cores), "N", "Threads (1).", 1, BENCH_CORES_MAX,
 	  NULL },
 };
@@ -152,9 +158,15 @@ disk_start(struct bare_core *core)
 	core->flight = batch;
 	core->flight_len = core->batch_len;
 	core->batch_len = 0;
+	if (options.direct) { /* whole blocks; what is behind the text in the last one means nothing */
+		size_t whole = (core->flight_len + BLOCK - 1) & ~(size_t)(BLOCK - 1);
+
+		memset(core->flight + core->flight_len, 0, whole - core->flight_len);
+		core->flight_len = whole;
+	}
 	core->syncing = core->waiting;
 	core->waiting = NULL;
-	if (core->offset + core->flight_len > FILE_OCTETS)
+	if (core->offset + core->flight_len > (options.direct ? DIRECT_OCTETS : FILE_OCTETS))
 		core->offset = 0;
 	core->iov = (struct iovec){ core->flight, core->flight_len };
 	io_write(core->member->reactor.io, &core->disk, core->file, &core->iov, 1, core->offset,
@@ -273,7 +285,7 @@ input(struct bare_conn *c, struct span bytes)
 
 			len = text_take(c, bytes, &end);
 			if (!options.discard) {
-				if (core->batch_len + len > BATCH_MAX) {
+				if (core->batch_len + len > BATCH_MAX - BLOCK) {
 					conn_drop(c);
 					return;
 				}
@@ -356,6 +368,33 @@ accepted(struct io_op *op, const struct io_event *event)
 /* --- life ---------------------------------------------------------------------------------------------- */
 
 static void
+fill(struct bare_core *core)
+{
+	core->iov = (struct iovec){ core->batch, FILL_OCTETS };
+	io_write(core->member->reactor.io, &core->disk, core->file, &core->iov, 1, core->offset, 0);
+}
+
+static void
+filled(struct io_op *op, const struct io_event *event)
+{
+	struct bare_core *core = CONTAINER_OF(op, struct bare_core, disk);
+
+	if (event->result != FILL_OCTETS) {
+		(void)fprintf(stderr, "ringpost-bench floor: %s: %s\n", core->path,
+			      strerror(event->result < 0 ? -event->result : EIO));
+		exit(1);
+	}
+	core->offset += FILL_OCTETS;
+	if (core->offset < DIRECT_OCTETS) {
+		fill(core);
+		return;
+	}
+	core->offset = 0;
+	io_op_init(op, disk_done);
+	io_accept(core->member->reactor.io, &core->accept, core->listener);
+}
+
+static void
 file_opened(struct io_op *op, const struct io_event *event)
 {
 	struct bare_core *core = CONTAINER_OF(op, struct bare_core, disk);
@@ -365,6 +404,11 @@ file_opened(struct io_op *op, const struct io_event *event)
 		exit(1);
 	}
 	core->file = event->result;
+	if (options.direct) {
+		io_op_init(op, filled);
+		fill(core);
+		return;
+	}
 	io_op_init(op, disk_done);
 	io_accept(core->member->reactor.io, &core->accept, core->listener);
 }
@@ -383,10 +427,12 @@ floor_open(struct crew_member *m, const char **why)
 	list_init(&core->conns);
 	io_op_init(&core->accept, accepted);
 	io_op_init(&core->disk, file_opened);
-	core->batch = malloc(BATCH_MAX);
-	core->flight = malloc(BATCH_MAX);
+	core->batch = aligned_alloc(BLOCK, BATCH_MAX);
+	core->flight = aligned_alloc(BLOCK, BATCH_MAX);
 	if (!core->batch || !core->flight)
 		return -ENOMEM;
+	if (options.direct)
+		memset(core->batch, 0, FILL_OCTETS);
 	*why = "cannot listen";
 	core->listener = io_listen(m->reactor.io, &options.listen, IO_LISTEN_SHARED);
 	if (core->listener < 0)
@@ -396,7 +442,8 @@ floor_open(struct crew_member *m, const char **why)
 		return 0;
 	}
 	(void)snprintf(core->path, sizeof(core->path), "%s.%u", options.file, m->index);
-	io_open(m->reactor.io, &core->disk, IO_CWD, core->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	io_open(m->reactor.io, &core->disk, IO_CWD, core->path,
+		O_RDWR | O_CREAT | O_CLOEXEC | (options.direct ? O_DIRECT : 0), 0600);
 	return 0;
 }
 

@@ -23,7 +23,7 @@ from lab import measure
 HERE = os.path.dirname(os.path.abspath(__file__))
 PEERS = os.path.join(os.path.dirname(HERE), "peers")
 SCENARIOS = os.path.join(os.path.dirname(HERE), "scenarios")
-OURS = ("ringpost", "floor")
+OURS = ("ringpost", "floor", "floor-direct")
 INSTALL_PATIENCE_S, QUEUE_PATIENCE_S, PORT_PATIENCE_S = 900, 60, 10
 DESCRIPTORS = 250000
 # Below the range that the kernel takes the near ends of connections from.

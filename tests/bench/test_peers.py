@@ -69,7 +69,7 @@ class Peer:
         said = json.loads(call(self.name, "start", self.root, f"dir={self.directory}", f"port={self.port}",
                                f"next_hop={next_hop}", "cores=1", "size_max=1000000"))
         expect(set(said["pids"]) <= set(below_us()), f"its main process runs: {said['pids']}, {below_us()}")
-        expect(str(self.port) in said["settings"] or self.name == "floor", "settings are told")
+        expect(str(self.port) in said["settings"] or self.name.startswith("floor"), "settings are told")
         return said
 
     def queue(self):
@@ -143,11 +143,13 @@ def ours(rig):
 
 
 def floor(rig):
-    peer = Peer(rig, "floor", ringpost.BIN)
-    peer.start("down", "floor")
-    peer.send()
-    expect_equal(peer.queue(), 0)
-    peer.stop()
+    for name in ("floor", "floor-direct"):
+        peer = Peer(rig, name, ringpost.BIN)
+        peer.start("down", name)
+        peer.send()
+        expect_equal(peer.queue(), 0)
+        expect(os.path.getsize(os.path.join(peer.directory, "data.0")) > 0, f"{name} writes what it takes")
+        peer.stop()
 
 
 def wrong_words_are_told(rig):
