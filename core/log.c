@@ -84,6 +84,8 @@ put_char(struct line *l, char c)
 	put(l, &c, 1);
 }
 
+#define PUT_LITERAL(l, text) put((l), "" text, sizeof(text) - 1)
+
 static void
 put_text(struct line *l, const char *text)
 {
@@ -163,11 +165,29 @@ put_escaped_character(struct line *l, const unsigned char *s, size_t n, bool jso
 		put_escape(l, s[i], false);
 }
 
-/* An octet that may stand raw between quotes. */
-static bool
-is_plain(unsigned char c)
+enum {
+	PLAIN = 1, /* may stand raw between quotes */
+	BARE = 2,  /* in a word of logfmt too, without quotes */
+};
+
+static const uint8_t kinds[256] = {
+	[' '] = PLAIN,
+	['!'] = PLAIN | BARE,
+	['#' ... '<'] = PLAIN | BARE,
+	['='] = PLAIN,
+	['>' ... '['] = PLAIN | BARE,
+	[']' ... '~'] = PLAIN | BARE,
+};
+
+/* Octets from the front that are of this kind. */
+static size_t
+run_of(unsigned kind, const unsigned char *at, size_t len)
 {
-	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+	size_t n = 0;
+
+	while (n < len && (kinds[at[n]] & kind))
+		n++;
+	return n;
 }
 
 static void
@@ -181,10 +201,8 @@ put_quoted(struct line *l, struct span s, bool json)
 		left--;
 	put_char(l, '"');
 	while (left) {
-		size_t n = 0;
+		size_t n = run_of(PLAIN, at, left);
 
-		while (n < left && is_plain(at[n]))
-			n++;
 		if (n == 0 && at[0] >= 0x80) {
 			n = utf8_length(span_make(at, left));
 			if (n && !utf8_harmless(at, n)) {
@@ -212,12 +230,7 @@ put_quoted(struct line *l, struct span s, bool json)
 static bool
 is_word(struct span s)
 {
-	if (s.len == 0 || s.len > LOG_VALUE_MAX)
-		return false;
-	for (size_t i = 0; i < s.len; i++)
-		if (!is_plain((unsigned char)s.data[i]) || s.data[i] == ' ' || s.data[i] == '=')
-			return false;
-	return true;
+	return s.len && s.len <= LOG_VALUE_MAX && run_of(BARE, (const unsigned char *)s.data, s.len) == s.len;
 }
 
 static void
@@ -227,6 +240,17 @@ put_string(struct line *l, struct span s, bool json)
 		put(l, s.data, s.len);
 	else
 		put_quoted(l, s, json);
+}
+
+/* Text of our own making, a word without blank or quote. */
+static void
+put_word(struct line *l, const char *word, size_t len, bool json)
+{
+	if (json)
+		put_char(l, '"');
+	put(l, word, len);
+	if (json)
+		put_char(l, '"');
 }
 
 static void
@@ -251,20 +275,27 @@ put_value(struct line *l, const struct log_field *f, bool json)
 		put_text(l, f->uint ? "true" : "false");
 		return;
 	case LOG_TYPE_ID:
-		put_string(l, span_of(id_format(f->id, text)), json);
+		put_word(l, id_format(f->id, text), ID_TEXT_LEN, json);
 		return;
 	case LOG_TYPE_ENDPOINT:
-		put_string(l, span_of(endpoint_format(f->endpoint, text)), json);
+		(void)endpoint_format(f->endpoint, text);
+		put_word(l, text, strlen(text), json);
 		return;
 	}
 }
 
 static void
-put_key(struct line *l, const char *key, bool json)
+put_key(struct line *l, const struct log_field *f, bool json)
 {
-	put_text(l, json ? ",\"" : " ");
-	put_text(l, key);
-	put_text(l, json ? "\":" : "=");
+	if (json)
+		PUT_LITERAL(l, ",\"");
+	else
+		put_char(l, ' ');
+	put(l, f->key, f->key_len);
+	if (json)
+		PUT_LITERAL(l, "\":");
+	else
+		put_char(l, '=');
 }
 
 static void
@@ -306,7 +337,7 @@ format_line(struct log *log, char *room, enum log_level level, const char *event
 	for (size_t i = 0; i < count; i++) {
 		char *before = l.at;
 
-		put_key(&l, fields[i].key, json);
+		put_key(&l, &fields[i], json);
 		put_value(&l, &fields[i], json);
 		if (l.full) {
 			l.at = before;
