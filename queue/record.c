@@ -160,17 +160,21 @@ record_header_read(const uint8_t *in, uint64_t nonce, struct record_header *h)
 }
 
 bool
-record_header_trace(const uint8_t *in, uint64_t nonce, uint64_t lsn, uint64_t *octets)
+record_header_trace(const uint8_t *in, uint64_t nonce, uint64_t *octets)
 {
 	struct cursor c = { .rest = span_make(in, RECORD_HEADER_LEN) };
-	uint32_t      magic = take32(&c);
-	uint64_t      its_nonce, its_lsn;
+	uint32_t      magic = take32(&c), crc = take32(&c);
+	uint64_t      its_nonce = take64(&c);
+	uint8_t	      mended[RECORD_HEADER_LEN - 8];
 
-	(void)take32(&c);
-	its_nonce = take64(&c);
-	its_lsn = take64(&c);
+	(void)take64(&c); /* lsn */
 	*octets = record_stride(take32(&c));
-	return its_nonce == nonce || (magic == RECORD_MAGIC && its_lsn > lsn);
+	if (its_nonce == nonce)
+		return true;
+	if (magic != RECORD_MAGIC)
+		return false;
+	memcpy(put64(mended, nonce), in + 16, sizeof(mended) - 8);
+	return crc == crc32c(0, mended, sizeof(mended));
 }
 
 /* --- small payloads ------------------------------------------------------------------------------------ */

@@ -52,9 +52,9 @@ void record_header_write(const struct record_header *h, uint8_t out[static RECOR
 bool MUST_CHECK record_header_read(const uint8_t *in, uint64_t nonce, struct record_header *h);
 /* The same when the nonce is not known yet: the first record of a segment. */
 bool MUST_CHECK record_header_read_first(const uint8_t *in, struct record_header *h);
-/* What looks like a header of ours that has suffered: it has the nonce, or it claims an lsn greater than this one, which
- * nothing of an earlier life of the file has.  *octets is the length it claims, with the header. */
-bool MUST_CHECK record_header_trace(const uint8_t *in, uint64_t nonce, uint64_t lsn, uint64_t *octets);
+/* What looks like a header of ours that has suffered: it has the nonce, or it would be sound if it had.  Who does not know
+ * the nonce can write neither.  *octets is the length it claims, with the header. */
+bool MUST_CHECK record_header_trace(const uint8_t *in, uint64_t nonce, uint64_t *octets);
 
 /* --- payloads; _read says false when the bytes are not such a payload ---------------------------------- */
 

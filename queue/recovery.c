@@ -116,14 +116,16 @@ finish(struct recovery *v)
 	q->handlers.recovered(q, &what);
 }
 
-/* What was in use is ended before anything is written elsewhere (I10), behind the last block that has something sound.  A
- * file that somebody shortened is left as it is: grown again it would have zeros where nothing was. */
+/* What was in use is ended before anything is written elsewhere (I10), where a reader comes past: behind the first block and
+ * the last record with a sound header, which says how far it goes even when the rest of it is torn.  A file that somebody
+ * shortened is left as it is: grown again it would have zeros where nothing was. */
 static void
 end_open_segment(struct recovery *v)
 {
 	struct queue *q = v->q;
 	uint8_t	     *block = (uint8_t *)v->first;
-	uint64_t      at = (v->open_from + RECORD_BLOCK - 1) & ~(uint64_t)(RECORD_BLOCK - 1);
+	uint64_t      reach = MAX_OF(v->open_reach, (uint64_t)RECORD_BLOCK);
+	uint64_t      at = (reach + RECORD_BLOCK - 1) & ~(uint64_t)(RECORD_BLOCK - 1);
 
 	if (at + RECORD_BLOCK > v->open->octets) {
 		segments_void(&q->segments, v->open, v->open_from);
@@ -315,7 +317,7 @@ scan_on(struct recovery *v)
 	v->step = RECOVERY_SCANNING;
 	v->place = 0;
 	v->doubt_from = RECOVERY_NO_DOUBT;
-	v->last_lsn = v->sound_to = v->trace_to = 0;
+	v->last_lsn = v->sound_to = v->reach = v->trace_to = 0;
 	v->in_use = v->ended = false;
 	soon(v);
 }

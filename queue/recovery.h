@@ -38,13 +38,15 @@ struct recovery {
 	unsigned	       bad_blocks; /* of this segment: cannot be read */
 	uint64_t	       place, last_lsn, lsn_max;
 	uint64_t	       sound_to;   /* where the last sound record ends */
+	uint64_t	       reach;	   /* where the last one with a sound header ends, whatever is in it */
 	uint64_t	       doubt_from; /* from here to place: nothing sound; what follows tells torn from damage */
 	uint64_t	       trace_to;   /* how far what is in doubt looks like records that were being written; 0: nowhere */
 	bool		       in_use, ended; /* the segment has records; and its END */
 	/* The last segment that has records, when it has no END: it was in use.  From `open_from` on nothing was
-	 * acknowledged; torn_octets of it look like a batch that was on its way. */
+	 * acknowledged; torn_octets of it look like a batch that was on its way, and no reader takes what stands before
+	 * open_reach for the beginning of a record. */
 	struct queue_segment  *open;
-	uint64_t	       open_from, torn_octets;
+	uint64_t	       open_from, open_reach, torn_octets;
 	uint64_t	       cursor, overdue; /* while entering; messages that were due before */
 	uint64_t	       begun_ns;
 	struct arena	       arena;

@@ -5,7 +5,7 @@
  * What is no sound record is in doubt until something tells what it is: a sound record behind it makes it damage, END nothing
  * that matters.  Without END the segment was in use, and what is in doubt was on its way, unless records in a later
  * segment show that it was not the last one.  Most of what is behind the last batch is of an earlier life of the file: only what
- * looks like this one's records is called torn.
+ * looks like this one's records is called torn, and nobody who does not know its nonce can write such.
  */
 #include "queue/recovery.h"
 
@@ -78,6 +78,7 @@ take_tail(struct recovery *v)
 	open_after_all(v);
 	v->open = v->segment;
 	v->open_from = from;
+	v->open_reach = MAX_OF(v->reach, from);
 	v->torn_octets = v->trace_to > from ? MIN_OF(v->trace_to, v->size) - from : 0;
 }
 
@@ -122,6 +123,7 @@ take_record(struct recovery *v, const struct record_header *h)
 		}
 		v->sound_to = next;
 	}
+	v->reach = next;
 	v->last_lsn = h->lsn;
 	v->lsn_max = MAX_OF(v->lsn_max, h->lsn);
 	v->place = v->ended ? v->size : next;
@@ -137,7 +139,7 @@ take_other(struct recovery *v, uint64_t stop)
 
 	do {
 		if (at + RECORD_HEADER_LEN <= v->size &&
-		    record_header_trace((const uint8_t *)v->bytes + at, v->segment->nonce, v->last_lsn, &octets))
+		    record_header_trace((const uint8_t *)v->bytes + at, v->segment->nonce, &octets))
 			v->trace_to = at + octets;
 		at += RECORD_ALIGN;
 	} while (at < end && !record_at(v, at, &h));

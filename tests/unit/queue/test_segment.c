@@ -481,6 +481,116 @@ START_TEST(end_before_later_records_is_damage)
 }
 END_TEST
 
+/* As a crash leaves it: from this offset on the segment holds what its file held before. */
+static void
+undo_from(uint64_t number, size_t at, const char *before)
+{
+	char   name[32];
+	size_t len;
+	char  *bytes;
+
+	(void)snprintf(name, sizeof(name), "%016llx.seg", (unsigned long long)number);
+	bytes = rig_read(name, &len);
+	if (before)
+		memcpy(bytes + at, before + at, len - at);
+	else
+		memset(bytes + at, 0, len - at);
+	rig_write(name, bytes, len);
+	free(bytes);
+}
+
+/* Of a torn record the header may be there, which says how far it would have gone: END is not written into that, where no
+ * reader would look for it. */
+START_TEST(end_is_behind_what_is_torn)
+{
+	struct rig_intake in[2];
+	struct id	  first = rig_put(0, 100), last;
+	uint64_t	  number = segment_of(first);
+
+	for (unsigned i = 0; i < 2; i++) { /* one batch: the second begins in its first block */
+		ck_assert_int_eq(rig_intake_open(&in[i], 1 + i, i ? 7000 : 100), 0);
+		ck_assert_int_eq(rig_intake_fill(&in[i]), 0);
+		rig_intake_commit(&in[i], NULL);
+	}
+	for (unsigned i = 0; i < 2; i++)
+		rig_turn_until(&in[i].done);
+	rig_stop();
+	undo_from(number, 3 * RECORD_BLOCK, NULL);
+	rig_start();
+	ck_assert_uint_eq(rig.what.messages, 2);
+	ck_assert_uint_gt(rig.what.torn_octets, 0);
+	last = rig_put(3, 100);
+	for (unsigned i = 0; i < 2; i++) {
+		rig_restart();
+		ck_assert_uint_eq(rig.what.damaged, 0);
+		ck_assert_uint_eq(rig.what.torn_octets, 0);
+		ck_assert_int_eq(rig_check(first, 0, 100), 0);
+		ck_assert_int_eq(rig_check(in[0].in.id, 1, 100), 0);
+		ck_assert_int_eq(rig_check(last, 3, 100), 0);
+	}
+	finish(last);
+	finish(first);
+	finish(in[0].in.id);
+	go_to_the_next();
+	wait_until_gone(number);
+}
+END_TEST
+
+/* What a sender wrote into the text of a message stands in a file that is written anew, too. */
+START_TEST(likeness_in_old_octets_is_nothing)
+{
+	static const uint32_t likeness[] = { RECORD_MAGIC, 0, 0x01010101, 0x01010101, ~0u, 0x7fffffff, 4000, 0, 2, 0 };
+	char		     *before = malloc(rig.params.segment_octets);
+	struct id	      id;
+	uint64_t	      number;
+
+	for (size_t at = 0; at < rig.params.segment_octets; at += sizeof(likeness))
+		memcpy(before + at, likeness, MIN_OF(sizeof(likeness), rig.params.segment_octets - at));
+	rig_stop();
+	rig_write("0000000000000000.old", before, rig.params.segment_octets);
+	rig_write("0000000000000001.old", before, rig.params.segment_octets);
+	rig_start();
+	id = rig_put(0, 100);
+	number = segment_of(id);
+	for (unsigned i = 0; i < 20; i++)
+		turn_and_forward(); /* the next one is ready */
+	rig_stop();
+	ck_assert(there_is(number + 1));
+	undo_from(number, end_of(number), before);
+	free(before);
+	rig_start();
+	ck_assert_uint_eq(rig.what.damaged, 0);
+	ck_assert_uint_eq(rig.what.torn_octets, 0);
+	ck_assert_int_eq(rig_check(id, 0, 100), 0);
+	ck_assert_uint_gt(end_of(number), 0);
+}
+END_TEST
+
+/* An empty segment whose first block has suffered keeps what is left of that. */
+START_TEST(end_is_behind_the_first_block)
+{
+	char	 names[64][32], *bytes, *now;
+	size_t	 len;
+	unsigned n;
+
+	for (unsigned i = 0; i < 20; i++)
+		turn_and_forward();
+	rig_stop();
+	n = rig_segments(names, 64);
+	ck_assert_uint_ge(n, 1);
+	spoil(strtoull(names[n - 1], NULL, 16), RECORD_HEADER_LEN, 4);
+	bytes = rig_read(names[n - 1], &len);
+	for (unsigned i = 0; i < 2; i++) {
+		rig_start();
+		rig_stop();
+		now = rig_read(names[n - 1], &len);
+		ck_assert(memcmp(bytes, now, RECORD_BLOCK) == 0);
+		free(now);
+	}
+	free(bytes);
+}
+END_TEST
+
 START_TEST(pieces_go_with_their_message)
 {
 	struct id   large = rig_put(0, 300000), neighbour;
@@ -645,6 +755,9 @@ main(void)
 	tcase_add_test(tc, large_damage_is_one_stretch);
 	tcase_add_loop_test(tc, want_of_memory_is_no_damage, 0, 3);
 	tcase_add_loop_test(tc, end_before_later_records_is_damage, 0, 2);
+	tcase_add_test(tc, end_is_behind_what_is_torn);
+	tcase_add_test(tc, likeness_in_old_octets_is_nothing);
+	tcase_add_test(tc, end_is_behind_the_first_block);
 	tcase_add_test(tc, pieces_go_with_their_message);
 	tcase_add_test(tc, view_keeps_its_segments);
 	tcase_add_test(tc, piece_that_is_missing_is_told);
