@@ -108,12 +108,14 @@ batch_octets(const struct queue *q, uint64_t room, unsigned *items)
 
 /*
  * While no next segment is to be had for want of space, the last part of the current one is for results: they let messages go,
- * which is what brings space back.  Mail that would take of it is refused.
+ * which is what brings space back.  Mail that would take of it is refused, and so is mail for which all of it is not enough:
+ * the segment would end for its sake.
  */
 static bool
 takes_reserve(const struct queue *q, uint64_t room, uint64_t octets)
 {
-	return q->scarce && !q->refusing && room - octets < q->current->octets / QUEUE_RESERVE_PART;
+	return q->current && q->scarce && !q->refusing &&
+	       (octets > room || room - octets < q->current->octets / QUEUE_RESERVE_PART);
 }
 
 /* Puts together as much of what is left as the block takes. */
@@ -172,7 +174,7 @@ find_room(struct queue *q, unsigned *items, uint64_t *octets)
 		uint64_t room = q->current ? q->current->octets - RECORD_BLOCK - q->current->tail : 0;
 
 		*octets = batch_octets(q, room, items);
-		if (*octets <= room && takes_reserve(q, room, *octets)) {
+		if (takes_reserve(q, room, *octets)) {
 			commit_refuse(q, -ENOSPC);
 			if (list_empty(&q->gathering))
 				return false;

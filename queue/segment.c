@@ -19,7 +19,7 @@
 
 #include "core/crc32c.h"
 
-enum step { IDLE, FETCHING, CREATING, OPENING, ALLOCATING, FILLING, WRITING, RENAMING, SYNCING, READY };
+enum step { IDLE, CLEANING, FETCHING, CREATING, OPENING, ALLOCATING, FILLING, WRITING, RENAMING, SYNCING, READY };
 
 static const char new_name[] = "new.seg";
 
@@ -111,6 +111,7 @@ segments_back_off(struct segments *s)
 static void
 give_up(struct segments *s, int error)
 {
+	s->leftover |= s->step > FETCHING && s->step < SYNCING;
 	if (s->step == SYNCING)
 		drop(s); /* its name may be on disk, and it says what it says */
 	else
@@ -201,6 +202,22 @@ step_done(struct io_op *op, const struct io_event *event)
 	struct queue_segment *seg = s->coming;
 	int		      result = event->result;
 
+	if (s->step == CLEANING) { /* if that failed, it is emptied by the next one */
+		s->leftover = false;
+		s->step = IDLE;
+		if (s->closing)
+			maybe_closed(s);
+		else
+			begin(s);
+		return;
+	}
+	if (s->step == FETCHING && result == -ENOENT && !s->closing) { /* somebody has removed the spare */
+		segment_free(s, seg);
+		s->coming = NULL;
+		s->step = IDLE;
+		begin(s);
+		return;
+	}
 	if (s->step == OPENING) { /* which may be refused: then it is written like any file */
 		seg->direct = result < 0 ? -1 : result;
 		result = 0;
@@ -274,6 +291,7 @@ step_done(struct io_op *op, const struct io_event *event)
 		s->handlers->ready(s->owner);
 		return;
 	case IDLE:
+	case CLEANING:
 	case READY:
 		break;
 	}
@@ -297,14 +315,26 @@ space_for(struct segments *s, uint64_t octets)
 	return (uint64_t)space < octets || (uint64_t)space - octets < s->space_free_min ? -ENOSPC : 0;
 }
 
+static uint64_t
+whole_blocks(uint64_t octets)
+{
+	return (octets + RECORD_BLOCK - 1) & ~(uint64_t)(RECORD_BLOCK - 1);
+}
+
 static void
 begin(struct segments *s)
 {
-	struct queue_segment *seg = calloc(1, sizeof(*seg));
-	uint64_t	      octets = MAX_OF(s->segment_octets, s->need_octets + ENDS_OCTETS);
+	struct queue_segment *seg;
+	uint64_t	      octets = whole_blocks(MAX_OF(s->segment_octets, s->need_octets + ENDS_OCTETS));
 	int		      error;
 
-	octets = (octets + RECORD_BLOCK - 1) & ~(uint64_t)(RECORD_BLOCK - 1);
+	/* It may be as large as a segment, on a disk that has no room for another. */
+	if (s->leftover) {
+		s->step = CLEANING;
+		io_unlink(s->reactor->io, &s->op, s->directory, new_name);
+		return;
+	}
+	seg = calloc(1, sizeof(*seg));
 	error = seg ? space_for(s, octets) : -ENOMEM;
 	s->coming = seg;
 	if (seg == NULL) {
@@ -362,7 +392,7 @@ segments_want_beyond(struct segments *s, uint64_t octets)
 {
 	if (!s->beyond)
 		segments_reconsider(s);
-	s->beyond |= s->step == IDLE; /* one under way was allowed as it is */
+	s->beyond |= s->step <= CLEANING; /* one under way was allowed as it is */
 	segments_want(s, octets);
 }
 
@@ -442,7 +472,7 @@ spare_wanted(const struct segments *s, const struct queue_segment *seg)
 {
 	int64_t space = io_space_free(s->directory);
 
-	return s->spare_count + s->sparing < QUEUE_SPARES_KEPT && seg->octets == s->segment_octets &&
+	return s->spare_count + s->sparing < QUEUE_SPARES_KEPT && seg->octets == whole_blocks(s->segment_octets) &&
 	       s->octets + s->spare_octets <= s->octets_max && space >= 0 &&
 	       (uint64_t)space >= s->space_free_min;
 }
@@ -455,11 +485,13 @@ segments_maybe_remove(struct segments *s, struct queue_segment *seg)
 	if (list_last(&s->all) == &seg->node) /* it remembers what the last number and the last lsn were */
 		return;
 	seg->removing = true;
-	seg->unlinked = false;
-	seg->spared = spare_wanted(s, seg);
+	if (!seg->unlinked)
+		seg->spared = spare_wanted(s, seg);
 	s->sparing += seg->spared;
 	s->removals++;
-	if (seg->spared)
+	if (seg->unlinked) /* the name has gone already, but the directory could not be synced */
+		io_dirsync(s->reactor->io, &seg->removal, s->directory);
+	else if (seg->spared)
 		io_rename(s->reactor->io, &seg->removal, s->directory, seg->name, seg->spare_name);
 	else
 		io_unlink(s->reactor->io, &seg->removal, s->directory, seg->name);
@@ -560,6 +592,7 @@ segments_init(struct segments *s, struct reactor *r, int directory, uint16_t sha
 		.owner = owner,
 		.directory = directory,
 		.shard = shard,
+		.leftover = true,
 	};
 	list_init(&s->all);
 	for (unsigned i = 0; i < SEGMENT_SLOTS; i++)

@@ -37,7 +37,7 @@ struct queue_segment {
 	bool		 unreadable; /* nothing of it was understood at the start */
 	bool		 speaks_of_unknown; /* has results about messages nobody knows */
 	bool		 stuck; /* its removal failed and is tried again after a pause */
-	bool		 unlinked; /* while it is removed: the name is gone, the directory is being synced */
+	bool		 unlinked; /* while it is removed: the name is gone, the directory is to be synced */
 	bool		 spared;   /* it was renamed to be written anew */
 	struct io_op	 removal;
 	struct segments *all;
@@ -88,6 +88,7 @@ struct segments {
 	uint64_t	 pause_ms;
 	uint64_t	 need_octets; /* least size of the one wanted next; 0: none is wanted */
 	bool		 no_space; /* why the last attempt failed */
+	bool		 leftover; /* a file may be there that was to become a segment, and takes space */
 	bool		 beyond;   /* the one under way may go beyond limit and floor */
 	bool		 closing;
 };

@@ -303,6 +303,43 @@ START_TEST(mail_stops_at_the_floor_and_comes_back)
 }
 END_TEST
 
+struct told {
+	struct queue_ack ack;
+	bool		 done;
+};
+
+static void
+on_told(struct queue_ack *ack, int result)
+{
+	ck_assert_int_eq(result, 0);
+	CONTAINER_OF(ack, struct told, ack)->done = true;
+}
+
+/* A message for which the current segment has no room does not take it from the results on a disk that is full. */
+START_TEST(large_mail_does_not_take_the_reserve)
+{
+	struct told told = { .ack = { .done = on_told } };
+	struct id   small, large;
+
+	faults_reset();
+	rig_open();
+	rig_start();
+	wait_a_little();
+	faults.space_free = 1000;
+	small = rig_put(0, 100);
+	wait_a_little();
+	ck_assert_int_eq(rig_try(1, SIZE_LARGE, &large), -ENOSPC);
+	rig_settle(small, 0, QUEUE_DELIVERED, &told.ack);
+	for (unsigned i = 0; i < 100 && !told.done; i++)
+		turn_and_forward();
+	ck_assert(told.done);
+	stop_patiently();
+	rig_start();
+	ck_assert_uint_eq(queue_find(rig.queue, small)->open, RIG_RECIPIENTS - 1);
+	rig_close();
+}
+END_TEST
+
 /* While results have no place to go no delivery begins, and a shard that is told to close does. */
 static const enum fault disk_cases[] = { FAULT_ERROR, FAULT_NO_SPACE, FAULT_LIE };
 
@@ -402,6 +439,7 @@ main(void)
 	tcase_add_loop_test(tc, each_operation_fails_once, 0, COUNT_OF(one_fault_cases));
 	tcase_add_test(tc, mail_stops_at_the_limit_and_comes_back);
 	tcase_add_test(tc, mail_stops_at_the_floor_and_comes_back);
+	tcase_add_test(tc, large_mail_does_not_take_the_reserve);
 	tcase_add_loop_test(tc, deliveries_wait_for_the_disk, 0, COUNT_OF(disk_cases));
 	tcase_add_test(tc, acts_keep_their_order);
 	tcase_add_test(tc, short_write_goes_on);

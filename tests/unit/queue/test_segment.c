@@ -591,6 +591,96 @@ START_TEST(end_is_behind_the_first_block)
 }
 END_TEST
 
+/* ".old" means nothing: who lacks space may remove it. */
+START_TEST(spare_may_be_taken_away)
+{
+	char	  name[32], names[64][32];
+	struct id id;
+
+	rig_stop();
+	for (unsigned i = 0; i < 5; i++) {
+		(void)snprintf(name, sizeof(name), "%016x.old", i);
+		rig_write(name, "octets", 6);
+	}
+	rig_start();
+	for (unsigned i = 0; i < 20; i++)
+		turn_and_forward();
+	ck_assert_uint_ge(rig_spares(names, 64), 3);
+	for (unsigned n = rig_spares(names, 64); n > 0;)
+		rig_remove(names[--n]);
+	for (unsigned i = 0; i < 50; i++)
+		ck_assert_int_eq(rig_try(i, FILLING, &id), 0);
+}
+END_TEST
+
+/* Octets of all files that are segments or were. */
+static uint64_t
+octets_on_disk(void)
+{
+	char	 names[64][32];
+	uint64_t octets = 0;
+	size_t	 len;
+
+	for (unsigned old = 0; old < 2; old++)
+		for (unsigned n = old ? rig_spares(names, 64) : rig_segments(names, 64); n > 0; octets += len)
+			free(rig_read(names[--n], &len));
+	return octets;
+}
+
+/* What was renamed before the sync of the directory failed is not forgotten, whatever is wanted by then. */
+START_TEST(spare_is_known_after_a_failure)
+{
+	struct id	    id = rig_put(0, 100);
+	uint64_t	    number = segment_of(id);
+	struct queue_status status;
+
+	go_to_the_next();
+	ck_assert(there_is(number));
+	faults.kind = FAULT_ERROR;
+	faults.at = faults.count + 3; /* the results, the new name, the directory */
+	finish(id);
+	for (unsigned i = 0; i < 1000 && there_is(number); i++)
+		rig_turn();
+	ck_assert(!there_is(number));
+	while (!faults.happened)
+		rig_turn();
+	rig.params.segment_octets *= 2;
+	queue_configure(rig.queue, &rig.params);
+	for (unsigned i = 0; i < 100; i++)
+		turn_and_forward();
+	queue_status(rig.queue, &status);
+	ck_assert_uint_eq(status.segment_octets, octets_on_disk());
+}
+END_TEST
+
+START_TEST(any_size_is_written_anew)
+{
+	char names[64][32];
+
+	rig.params.segment_octets += 100;
+	queue_configure(rig.queue, &rig.params);
+	for (unsigned i = 0; i < 6; i++)
+		go_to_the_next();
+	ck_assert_uint_gt(rig_spares(names, 64), 0);
+}
+END_TEST
+
+/* What is left of a segment that came to nothing may be all the space there is. */
+START_TEST(leftover_takes_no_space)
+{
+	char path[128];
+
+	rig_stop();
+	rig_write("new.seg", "octets", 6);
+	(void)snprintf(path, sizeof(path), "%s/new.seg", rig.shard);
+	faults.space_free = 1000;
+	rig_start();
+	for (unsigned i = 0; i < 30; i++)
+		turn_and_forward();
+	ck_assert_int_lt(access(path, F_OK), 0);
+}
+END_TEST
+
 START_TEST(pieces_go_with_their_message)
 {
 	struct id   large = rig_put(0, 300000), neighbour;
@@ -758,6 +848,10 @@ main(void)
 	tcase_add_test(tc, end_is_behind_what_is_torn);
 	tcase_add_test(tc, likeness_in_old_octets_is_nothing);
 	tcase_add_test(tc, end_is_behind_the_first_block);
+	tcase_add_test(tc, spare_may_be_taken_away);
+	tcase_add_test(tc, spare_is_known_after_a_failure);
+	tcase_add_test(tc, any_size_is_written_anew);
+	tcase_add_test(tc, leftover_takes_no_space);
 	tcase_add_test(tc, pieces_go_with_their_message);
 	tcase_add_test(tc, view_keeps_its_segments);
 	tcase_add_test(tc, piece_that_is_missing_is_told);
