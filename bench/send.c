@@ -49,8 +49,7 @@ static const struct option_row rows[] = {
 	  "Leave the first S seconds out of all figures but the timeline; --messages and --seconds count from their end.",
 	  1, 1000000, NULL },
 	{ "ramp", OPTION_COUNT, AT(ramp_s), "S",
-	  "Let the rate, without --rate the sessions, grow in a straight line for the first S seconds.", 1, 1000000,
-	  NULL },
+	  "Let the sessions, and the rate, grow in a straight line for the first S seconds.", 1, 1000000, NULL },
 	{ "seed", OPTION_COUNT, AT(seed), "N", "For what is left to chance (1).", 0, UINT32_MAX, NULL },
 	{ "messages-per-session", OPTION_COUNT, AT(messages_per_session), "K",
 	  "QUIT and connect anew after K messages (never).", 1, UINT32_MAX, NULL },
@@ -252,8 +251,7 @@ sessions_due(const struct send_core *core)
 	uint64_t passed = reactor_now(&core->member->reactor) - core->begun_ns;
 	uint64_t all = o->sessions, index = core->member->index;
 
-	/* In open loop it is the rate that grows. */
-	if (o->ramp_s && !o->rate)
+	if (o->ramp_s)
 		all = MIN_OF(all, 1 + (uint64_t)((double)all * (double)passed / ((double)o->ramp_s * 1e9)));
 	return all > index ? (all - index + o->cores - 1) / o->cores : 0;
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command lines of ringpost-bench run, compare and report."""
+"""The command lines of ringpost-bench run and compare."""
 from __future__ import annotations
 
 import argparse
@@ -73,9 +73,6 @@ def interrupted(number, frame):
 def main(words):
     name, rest = words[0], words[1:]
     try:
-        if name == "report":
-            from lab import report
-            return report.main(rest)
         options = arguments(name, rest)
         if options.list:
             return listing()

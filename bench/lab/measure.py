@@ -225,13 +225,14 @@ class Machine:
     processes_s: float  # of all processes
     busy_s: float      # user, nice and system, by /proc/stat
     steal_s: float
+    idle_s: float      # of all cores
     each: dict         # {(pid, name): seconds} of the others
 
 
 def stat_parse(text):
-    """(busy, steal) seconds from /proc/stat."""
+    """(busy, steal, idle) seconds from /proc/stat.  Who waits for the disk leaves a core idle."""
     fields = [int(word) / TICK for word in text.split("\n", 1)[0].split()[1:]]
-    return fields[0] + fields[1] + fields[2], fields[7] if len(fields) > 7 else 0.0
+    return fields[0] + fields[1] + fields[2], fields[7] if len(fields) > 7 else 0.0, fields[3] + fields[4]
 
 
 def machine_now(root=None):
@@ -248,8 +249,13 @@ def machine_now(root=None):
         if process.pid not in ours and not kernel:
             each[process.pid, process.name] = used
     with open("/proc/stat", encoding="ascii") as file:
-        busy, steal = stat_parse(file.read())
-    return Machine(time.monotonic(), sum(each.values()), our, total, busy, steal, each)
+        busy, steal, idle = stat_parse(file.read())
+    return Machine(time.monotonic(), sum(each.values()), our, total, busy, steal, idle, each)
+
+
+def idle_cores(before, after):
+    """How many cores nobody used between the two."""
+    return max(0.0, (after.idle_s - before.idle_s) / max(after.at - before.at, 1e-9))
 
 
 def machine_warnings(before, after):

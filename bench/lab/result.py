@@ -147,7 +147,8 @@ def document(scenario, when, command, facts, tool, targets, runs, warnings):
     """The whole result; runs are Run, targets {word: facts}."""
     return {
         "format": FORMAT,
-        "scenario": {"name": scenario.name, "description": scenario.description, "text": scenario.text},
+        "scenario": {"name": scenario.name, "description": scenario.description, "text": scenario.text,
+                     "warm_up_s": scenario.warm_up_s},
         "when": when, "command": command, "machine": facts, "tool": tool, "targets": targets,
         "runs": [asdict(run) for run in runs],
         "summary": summary(runs, list(targets)),
@@ -202,6 +203,7 @@ COLUMNS = (
     ("end_to_end_p99_us", "p99", microseconds),
     ("target_cpu_us", "CPU/message", microseconds),
     ("target_rss_octets", "memory", octets),
+    ("idle_sessions", "idle", number),
     ("session_octets", "per session", octets),
     ("silence_s", "silence s", number),
     ("missing", "lost", number),

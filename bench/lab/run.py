@@ -25,7 +25,10 @@ STANDSTILL_S = 60         # a queue that does not move for so long is given up
 HOLDING_PATIENCE_S = 120  # until idle sessions are open
 HOLD_WITHOUT_END_S = 1000000
 SESSIONS_SHARE = 0.7      # of the limit of open files; the target needs some for itself
-ERRORS = ("refused", "aborted", "unknown", "sessions_failed", "sessions_lost")
+ERRORS = ("refused", "aborted", "unknown", "unsent", "sessions_failed", "sessions_lost")
+BUSY_MAX = 0.95           # of a core: a thread of ours that uses more has none left
+IDLE_CORES_MIN = 0.2      # a thread of ours that has none left is to blame only where others are
+LATE_MIN_US = 1000        # a message begun less late than that by our own doing does not matter
 
 
 class Live:
@@ -233,7 +236,9 @@ class Stage:
                     time.sleep(LOOK_S)
             ended = self.queue_await() if self.scenario.until == "delivered" else time.monotonic()
             cpu = self.target.cpu_s() - cpu
-            self.warnings += measure.machine_warnings(machine, measure.machine_now())
+            after = measure.machine_now()
+            self.warnings += measure.machine_warnings(machine, after)
+            self.metrics["idle_cores"] = measure.idle_cores(machine, after)
             memory = self.target.memory_octets()
         finally:
             sampler.stop()
@@ -265,7 +270,7 @@ class Stage:
         if sinks:
             m["delivered"] = sum(sink.get("messages", 0) for sink in sinks)
             m["sink_cpu_s"] = sum(cpu_of(sink) for sink in sinks)
-        if self.scenario.until == "delivered" and m.get("delivered"):
+        if self.scenario.until == "delivered" and sinks and self.peer.delivers:
             self.relay_metrics(m, said, sinks, ended)
         m |= self.holder_metrics()
         if self.scenario.ledger and sinks:
@@ -286,7 +291,11 @@ class Stage:
         run.metrics = {name: round(value, 6) if isinstance(value, float) else value for name, value in m.items()}
         run.timeline = line
         run.events = self.events
-        self.warnings += sender_warnings(said + others, "sender") + sender_warnings(sinks, "sink")
+        idle = m["idle_cores"]
+        self.warnings += bottleneck_warnings(said + others, "sender", idle) + bottleneck_warnings(sinks, "sink", idle)
+        ungreeted = sum(one.get("sessions_ungreeted", 0) for one in said)
+        if ungreeted:
+            self.warnings.append(f"{ungreeted} clients were not greeted to the end, so fewer took part than it says")
         expected = self.plan.events or any(key.startswith(("refuse", "close", "behaviour")) for key in self.plan.sink)
         if m.get("errors") and not expected:
             self.warnings.append(f"{m['errors']} errors: {troubles(said)}")
@@ -364,19 +373,31 @@ def sender_metrics(said, others):
     return m
 
 
-def sender_warnings(several, what):
-    return [f"the {what} was the bottleneck: its busiest thread used {100 * one['busy']:.0f} % of a core"
-            if one.get("busy", 0) > 0.95 else f"the {what} was the bottleneck: it fell behind"
-            for one in several if one.get("saturated")][:1]
+def bottleneck_warnings(several, what, idle_cores):
+    """Did a program of ours, rather than the target, decide the figures?
+
+    In closed loop somebody is always at his limit.  It is our fault when a thread of ours had no more to give although
+    the machine had.  When nothing was idle, the machine was the limit, which all shared: the method says so, and cost
+    rather than rate is then the figure.  In open loop it is our fault when messages were begun late though sessions were free.
+    """
+    for one in several:
+        if one.get("busy", 0) > BUSY_MAX and idle_cores > IDLE_CORES_MIN:
+            return [f"the {what} was the bottleneck: its busiest thread used {100 * one['busy']:.0f} % of a core while "
+                    f"{idle_cores:.2f} of one stood idle; give it more cores"]
+        late, latency = ((one.get(key) or {}).get("p99", 0) for key in ("late_us", "latency_us"))
+        if late > LATE_MIN_US and late > latency / 2:
+            return [f"the {what} was late: it began one message in a hundred more than {result.microseconds(late)} late though a "
+                    f"session was free, which is in the latency, whose p99 is {result.microseconds(latency)}"]
+    return []
 
 
 def troubles(said):
-    counts = {}
+    counts = {"due and never begun": sum(one.get("unsent", 0) for one in said)}
     for one in said:
         for key in ("replies", "connections"):
             for what, count in one.get(key, {}).items():
                 counts[what] = counts.get(what, 0) + count
-    worst = sorted(counts, key=counts.get, reverse=True)[:4]
+    worst = sorted((what for what in counts if counts[what]), key=counts.get, reverse=True)[:4]
     return ", ".join(f"{what} ({counts[what]})" for what in worst) or "no reason was given"
 
 

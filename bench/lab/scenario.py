@@ -168,12 +168,14 @@ class Scenario:
                     list(self.events), self)
 
     def quicken(self, factor=10):
-        """Fewer messages and idle sessions, shorter times: to see that a scenario works, not for figures."""
+        """Fewer messages and idle sessions, lower rates, shorter times: to see that a scenario works, not for figures."""
         for sections in [self.sections, self.maximum or {}] + [step[1] for step in self.steps]:
             for options in list((sections.get("senders") or {}).values()) + [sections.get("idle") or {}]:
-                for key in ("messages", "seconds") if options is not sections.get("idle") else ("sessions",):
+                for key in ("messages", "seconds", "rate") if options is not sections.get("idle") else ("sessions",):
                     if options and isinstance(options.get(key), int):
                         options[key] = max(1, options[key] // factor)
+                if options:
+                    options.pop("ramp", None)  # it went with the warm-up
         self.warm_up_s = 0
         self.hold_s /= factor
         self.events = [Event(e.at if isinstance(e.at, str) else e.at / factor, e.do) for e in self.events]

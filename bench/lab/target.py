@@ -97,13 +97,14 @@ class About:
     version: str
     sync: str
     note: str
+    delivers: bool = True
 
 
 class Peer:
     """A server by its script."""
 
     def __init__(self, word):
-        self.word = word
+        self.word, self.delivers = word, True
         self.name, _, root = word.partition("@")
         if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", self.name) or not os.access(self.script, os.X_OK):
             raise TargetError(f"no target \"{self.name[:60]}\"; there are {', '.join(known())}")
@@ -137,7 +138,8 @@ class Peer:
 
     def about(self):
         said = self.json("about", self.ask("about") or "{}")
-        return About(*(str(said.get(key, "")) for key in ("name", "version", "sync", "note")))
+        self.delivers = said.get("delivers", True) is True
+        return About(*(str(said.get(key, "")) for key in ("name", "version", "sync", "note")), self.delivers)
 
     def json(self, verb, text):
         try:

@@ -109,7 +109,8 @@ def main(text, module):
 
     install(root)          makes root whole
     about(root)            a dict
-    start(root, Start)     {"pid": main process, "settings": text, "log": path}
+    start(root, Start)     {"pid": main process, "settings": text, "log": path}, and where a greeting does not say that it
+                           takes mail, "ready": a function that tells
     queue(root, dir)       a number
     flush(root, dir)       optional
     stop(root, dir)        optional; SIGTERM to the main process otherwise
@@ -194,9 +195,9 @@ def tail(path, octets=2000):
 
 def started(module, root, start):
     done = module["start"](root, start)
-    pid = done["pid"]
+    pid, ready = done["pid"], done.get("ready", lambda: True)
     try:
-        wait_until(f"220 on 127.0.0.1:{start.port}", lambda: gone(pid) or answers(start.port))
+        wait_until(f"220 on 127.0.0.1:{start.port}", lambda: gone(pid) or (ready() and answers(start.port)))
         if gone(pid):
             raise Wrong("it ended instead of answering")
     except Wrong as wrong:

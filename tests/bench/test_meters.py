@@ -10,7 +10,7 @@ import time
 
 import laboratory  # noqa: F401
 import ringpost
-from lab import machine, measure, target
+from lab import machine, measure, run, target
 from lab.measure import Machine
 from ringpost import expect, expect_equal, expect_in
 
@@ -119,10 +119,10 @@ def names_may_hold_anything(rig):
     expect_equal((process.own_s, process.children_s), (150 / measure.TICK, 50 / measure.TICK))
 
 
-def at(seconds, others=0.0, unseen=0.0, steal=0.0, each=None, ours=0.0, past=0.0):
+def at(seconds, others=0.0, unseen=0.0, steal=0.0, each=None, ours=0.0, past=0.0, idle=0.0):
     """past: others' time that was used long ago and came to light only now."""
     used = others + ours
-    return Machine(seconds, others + past, ours, used + past, used + unseen, steal, each or {})
+    return Machine(seconds, others + past, ours, used + past, used + unseen, steal, idle, each or {})
 
 
 def a_busy_machine_is_noticed(rig):
@@ -143,6 +143,23 @@ def a_busy_machine_is_noticed(rig):
             expect_in(part, warnings[0], label)
 
 
+def who_was_the_bottleneck_is_told(rig):
+    idle = measure.idle_cores(at(0), at(10, idle=5))
+    expect_equal(idle, 0.5)
+    busy = {"busy": 0.99, "saturated": True}
+    for label, said, idle, part in [
+            ("a thread that worked while others rested", [{"busy": 0.2}, busy], 0.5, "99 % of a core while 0.50 of one stood idle"),
+            ("a machine without rest", [busy], 0.05, None),
+            ("some work", [{"busy": 0.8}], 1.5, None),
+            ("late, and that is most of the latency", [{"late_us": {"p99": 3000}, "latency_us": {"p99": 4000}}], 1, "3 ms late"),
+            ("late, and the server is slower", [{"late_us": {"p99": 3000}, "latency_us": {"p99": 40000}}], 1, None),
+            ("hardly late", [{"late_us": {"p99": 300}, "latency_us": {"p99": 400}}], 1, None)]:
+        warnings = run.bottleneck_warnings(said, "sender", idle)
+        expect_equal(len(warnings), int(part is not None), f"{label}: {warnings}")
+        if part:
+            expect_in(part, warnings[0], label)
+
+
 def we_are_not_the_others(rig):
     before = measure.machine_now()
     end = time.process_time() + 0.3
@@ -155,8 +172,8 @@ def we_are_not_the_others(rig):
 
 
 def stat_says_busy_and_steal(rig):
-    busy, steal = measure.stat_parse("cpu  100 200 300 400 500 600 700 800 0 0\ncpu0 1 1\n")
-    expect_equal((busy * measure.TICK, steal * measure.TICK), (600, 800))
+    busy, steal, idle = measure.stat_parse("cpu  100 200 300 400 500 600 700 800 0 0\ncpu0 1 1\n")
+    expect_equal((busy * measure.TICK, steal * measure.TICK, idle * measure.TICK), (600, 800, 900))
 
 
 def a_slow_disk_is_noticed(rig):
@@ -194,5 +211,5 @@ def scripts_say_what_they_lack(rig):
 if __name__ == "__main__":
     sys.exit(ringpost.main(the_tree_counts_children_and_daemons, the_group_counts_children_and_daemons,
                            the_keeper_answers_and_kills, shared_memory_counts_once, names_may_hold_anything, a_busy_machine_is_noticed,
-                           we_are_not_the_others, stat_says_busy_and_steal, a_slow_disk_is_noticed,
+                           who_was_the_bottleneck_is_told, we_are_not_the_others, stat_says_busy_and_steal, a_slow_disk_is_noticed,
                            the_file_system_is_found, scripts_say_what_they_lack))

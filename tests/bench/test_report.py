@@ -353,6 +353,18 @@ def as_people_start_it(rig):
     expect_in("| ringpost ", done.stdout)
 
 
+def without_yaml(rig):
+    """Only scenarios need it."""
+    with open(rig.path("yaml.py"), "w", encoding="ascii") as file:
+        file.write("raise ModuleNotFoundError('hidden')\n")
+    env = os.environ | {"PYTHONPATH": rig.directory}
+    path = results.write(rig.path("a.json"), results.result())
+    for words, status in (("report", path), 0), (("run", "accept"), 1):
+        done = subprocess.run([laboratory.BENCH, *words], env=env, capture_output=True, encoding="utf-8", check=False)
+        expect_equal(done.returncode, status, f"{words}: {done.stderr}")
+    expect_in("python3-yaml", done.stderr)
+
+
 def colours(rig):
     """The well known keep theirs in whatever company; nobody looks like another."""
     looks = report_charts.looks(["mine", "postfix", "ringpost@old", "ringpost@new", *(f"t{i}" for i in range(15)), "floor"])
@@ -365,4 +377,4 @@ def colours(rig):
 if __name__ == "__main__":
     sys.exit(ringpost.main(percentiles, merging, together, figures, rows, markdown, many_files, warnings, hostile_texts,
                            nothing_from_outside, readable_without_scripts, little_is_enough, long_runs_stay_small, seconds,
-                           malformed, command_lines, as_people_start_it, colours))
+                           malformed, command_lines, as_people_start_it, without_yaml, colours))

@@ -74,6 +74,18 @@ def mail_is_delivered(rig):
     expect(metrics["accept_rate"] > 0, "the way in has a rate of its own")
 
 
+def what_does_not_arrive_is_told(rig):
+    """All of it refused by the next hop: the rate is not that of taking mail."""
+    path = scenario(rig, "target: {next_hop: sink, cores: 1}\nsink: {refuse-rcpt: '550:100'}\n"
+                         "send: {sessions: 4, messages: 50}\nuntil: delivered\n")
+    whole, done = bench(rig, "compare", path, "--peers", "ringpost,floor", "--rounds", "1")
+    lost, floor = whole["runs"]
+    expect_equal((lost["metrics"]["rate"], lost["metrics"]["delivered"]), (0, 0))
+    expect(lost["metrics"]["accept_rate"] > 0, "and yet it was taken")
+    expect_in("50 of 50 messages did not arrive", done.stderr)
+    expect(floor["metrics"]["rate"] > 0, "of who delivers nothing by nature it is")
+
+
 def a_backlog_drains(rig):
     path = scenario(rig, "target: {next_hop: sink, cores: 1}\nsend: {sessions: 4, messages: 200}\nuntil: delivered\n"
                          "events:\n  - {at: start, do: next-hop-down}\n  - {at: sent, do: next-hop-up}\n"
@@ -168,6 +180,6 @@ def read_name(pid):
 
 
 if __name__ == "__main__":
-    sys.exit(ringpost.main(two_are_compared, mail_is_delivered, a_backlog_drains, a_kill_loses_nothing,
+    sys.exit(ringpost.main(two_are_compared, mail_is_delivered, what_does_not_arrive_is_told, a_backlog_drains, a_kill_loses_nothing,
                            steps_take_their_share, builds_are_told_apart, who_is_not_there_is_left_out, errors_are_told,
                            an_interrupt_tidies_up, our_death_leaves_nothing))

@@ -11,7 +11,7 @@ from ringpost import expect, expect_equal, expect_in
 
 OPTIONS = {
     "send": {name: Option(name, value, words) for name, value, words in (
-        ("to", "ADDRESS:PORT", ()), ("sessions", "N", ()), ("messages", "N", ()), ("seconds", "S", ()), ("rate", "R", ()),
+        ("to", "ADDRESS:PORT", ()), ("sessions", "N", ()), ("messages", "N", ()), ("seconds", "S", ()), ("rate", "R", ()), ("ramp", "S", ()),
         ("messages-per-session", "K", ()), ("size", "OCTETS", ()), ("rcpt", "PATTERN", ()), ("bdat", "", ()),
         ("pipelining", "HOW", ("offered", "off", "overlap")), ("json", "", ()), ("ledger", "FILE", ()))},
     "sink": {name: Option(name, value, words) for name, value, words in (
@@ -154,11 +154,11 @@ def settings_replace_keys(rig):
 
 
 def quick_divides(rig):
-    what = parse("send: {messages: 1000, rate: 50}\nidle: {sessions: 500}\nhold: 3 s\n"
+    what = parse("send: {messages: 1000, rate: 50, ramp: 1}\nidle: {sessions: 500}\nhold: 3 s\n"
                  "steps: [{label: a, send: {messages: 5}}]\nevents: [{at: 5 s, do: kill}, {at: sent, do: flush}]\n")
     what.quicken()
     plan = what.plans()[0]
-    expect_equal(plan.senders[0].options, {"messages": 1, "rate": 50})
+    expect_equal(plan.senders[0].options, {"messages": 1, "rate": 5})
     expect_equal(plan.idle, {"sessions": 50})
     expect_equal([event.at for event in plan.events], [0.5, "sent"])
 
