@@ -74,7 +74,8 @@ def time_panels(result, step):
                 series.append({"target": cell.target,
                                "points": [[s, *(number(v / scale) for v in values)] for s, *values in points]})
         if series and (key not in ("errors", "queue") or any(p[3] for one in series for p in one["points"])):
-            panels.append({"kind": "time", "title": title, "unit": unit, "series": series, "events": events})
+            panels.append({"kind": "time", "title": title, "unit": unit, "series": series, "events": events,
+                           "warm_up": result.scenario.get("warm_up_s", 0)})
     return panels
 
 
@@ -155,7 +156,8 @@ def sections(result):
     found = []
     for step in result.steps:
         found.append(("Over time" + (f": {step}" if step else ""),
-                      "From the first second, warm-up included, to the last whole one." +
+                      "From the first second to the last whole one" +
+                      ("; the warm-up is shaded." if result.scenario.get("warm_up_s") else ".") +
                       " The line is the median of the rounds, the band goes from the least to the most." * (result.rounds() > 1),
                       time_panels(result, step)))
     shares = []

@@ -56,7 +56,7 @@ LATENCY = {"mean": NUMBER, "p50": NUMBER, "p90": NUMBER, "p99": NUMBER, "p99_9":
 
 RESULT = {
     "format!": NUMBER,
-    "scenario!": {"name!": TEXT, "description": TEXT, "text": TEXT},
+    "scenario!": {"name!": TEXT, "description": TEXT, "text": TEXT, "warm_up_s": NUMBER},
     "when": TEXT,
     "command": Each(TEXT),
     "machine": {"cpu": TEXT, "cores": NUMBER, "memory_octets": NUMBER, "kernel": TEXT, "file_system": TEXT, "device": TEXT,
@@ -230,6 +230,13 @@ class Cell:
     def metric(self, name):
         each = [run["metrics"][name] for run in self.runs if name in run.get("metrics", {})]
         return Spread(each) if each else None
+
+    def alone(self, run, figure):
+        """A figure of one of the runs, or None."""
+        one = Cell(self.target, self.step)
+        one.runs = [run]
+        value = figure.read(one)
+        return value.median if value else None
 
     def buckets(self, kind):
         """Merged buckets of all rounds and the largest value."""

@@ -78,6 +78,13 @@ const marks = {
 	id: "marks",
 	beforeDatasetsDraw(chart) {
 		const {ctx, scales: {x, y}, chartArea} = chart;
+		if (chart.panel.warm_up) {
+			const end = Math.min(x.getPixelForValue(chart.panel.warm_up), chartArea.right);
+			ctx.save();
+			ctx.fillStyle = style("--grid");
+			ctx.fillRect(chartArea.left, chartArea.top, end - chartArea.left, chartArea.bottom - chartArea.top);
+			ctx.restore();
+		}
 		for (const [s, what] of chart.panel.events || []) {
 			const at = x.getPixelForValue(s);
 			if (at < chartArea.left || at > chartArea.right)

@@ -162,7 +162,9 @@ class Page:
     # --- tables
 
     @staticmethod
-    def cell(result, value, figure, times, longest):
+    def cell(result, cell, figure, longest):
+        value, times = figure.read(cell), table.ratio(result, cell, figure)
+        between = table.ratio_range(result, cell, figure)
         if value is None:
             return '<td class="none">–</td>'
         median, least, most = (digits(v / figure.scale) for v in (value.median, value.least, value.most))
@@ -170,6 +172,9 @@ class Page:
         times = f"×{NARROW_SPACE}{table.ratio_digits(times)}" if times is not None else ""
         ratio = f'<span class="ratio">{times}</span>' if result.base else ""
         spread = f'<span class="spread">{least} – {most}</span>' if len(value.each) > 1 else ""
+        if between:
+            least, most = map(table.ratio_digits, between)
+            spread += f'<span class="spread times">×{NARROW_SPACE}{least} – {most}</span>'
         return (f'<td><span class="median">{median}</span>{ratio}<span class="bar"><i style="width:{share:.1f}%"></i></span>'
                 f'{spread}</td>')
 
@@ -187,12 +192,12 @@ class Page:
                 mark = ' class="base"' if cell.target == result.base else ""
                 rows += (f'<tr{mark} data-target="{text(cell.target)}" data-slot="{self.looks[cell.target]["slot"]}">'
                          f'<th scope="row">{self.who(result, cell.target)}{about}</th>')
-                rows += "".join(self.cell(result, figure.read(cell), figure, table.ratio(result, cell, figure), most)
-                                for figure, most in zip(figures, longest)) + "</tr>"
+                rows += "".join(self.cell(result, cell, figure, most) for figure, most in zip(figures, longest)) + "</tr>"
             bodies.append(f"<tbody>{self.step_row(figures, text(step)) if step else ''}{rows}</tbody>")
         words = ["Medians of all rounds; below each the least and the most." if result.rounds() > 1 else "One round."]
         if result.base:
-            words.append(f"× is the ratio to {result.names[result.base]}.")
+            words.append(f"× is the ratio to {result.names[result.base]}" +
+                         (", below it that of single rounds." if result.rounds() > 1 else "."))
         if result.kinds() and result.rounds() > 1:
             words.append("Percentiles are those of all rounds together.")
         return (f'<section><h3>Findings</h3>{table_of("findings", head_of(["target"], figures), "".join(bodies))}'
@@ -220,8 +225,7 @@ class Page:
                 for result, cell in held:
                     rows += (f'<tr data-slot="{self.looks[key]["slot"]}"><th scope="row">{text(result.label())}'
                              f'<small>{text(table.when_words(result))}<br>{text(result.file)}</small></th>')
-                    rows += "".join(self.cell(result, figure.read(cell), figure, table.ratio(result, cell, figure), most)
-                                    for figure, most in zip(figures, longest)) + "</tr>"
+                    rows += "".join(self.cell(result, cell, figure, most) for figure, most in zip(figures, longest)) + "</tr>"
                 name = next(result.names[key] for result in reversed(results) if key in result.names)
                 if rows:
                     title = f'{self.swatch(key)}{text(name)}{f" · {text(step)}" if step else ""}'

@@ -38,9 +38,10 @@ def latency(kind, name):
     return Figure(f"{kind}_{name}_us", f"{kind_name(kind)} {words}", "ms", 1000, lambda cell: cell.latency(kind, name))
 
 
+IDLE = metric("idle_sessions", "idle sessions", "held")
 SESSION = metric("session_octets", "memory per session", "KiB", 1 << 10)
 # What is shown only when it is not nought.
-ODD = (metric("fill_rate", "filled", "messages/s"), SESSION,
+ODD = (metric("fill_rate", "filled", "messages/s"), IDLE, SESSION,
        metric("silence_s", "silence", "s"), metric("missing", "lost", "messages"), metric("duplicates", "twice", "messages"),
        metric("errors", "errors", "messages"))
 
@@ -94,6 +95,17 @@ def ratio(result, cell, figure):
     return mine.median / least.median if mine and least and least.median > 0 else None
 
 
+def ratio_range(result, cell, figure):
+    """The least and the greatest ratio of a round to the base's same round, or None: what both met in it falls out."""
+    base = result.cells.get((result.base, cell.step))
+    if base is None or base is cell:
+        return None
+    theirs = {run["round"]: value for run, value in ((run, base.alone(run, figure)) for run in base.runs if "round" in run) if value}
+    each = [value / theirs[run["round"]] for run, value in ((run, cell.alone(run, figure)) for run in cell.runs)
+            if value is not None and run.get("round") in theirs]
+    return (min(each), max(each)) if len(each) > 1 else None
+
+
 def digits(value, space=""):
     """Three significant digits, but whole numbers whole: 36985, 130, 25.0, 1.80, 0.152."""
     size = abs(value)
@@ -133,13 +145,14 @@ def swing(value):
     return (value.most - value.least) / 2 / value.median
 
 
-def markdown_cells(value, figure, times):
+def markdown_cells(value, figure, times, between):
     """Value with its swing, and ratio, as Markdown."""
     if value is None:
         return ["", ""]
     share = swing(value)
+    spread = f" ±{50 * (between[1] - between[0]) / times:.0f} %" if times and between else ""
     return [digits(value.median / figure.scale) + ("" if share is None else f" ±{100 * share:.0f} %"),
-            "" if times is None else ratio_digits(times)]
+            "" if times is None else ratio_digits(times) + spread]
 
 
 def markdown_table(results):
@@ -155,7 +168,7 @@ def markdown_table(results):
             row = [markdown_escape(result.label())] * several + [markdown_escape(result.names[cell.target])]
             row += [markdown_escape(cell.step)] * stepped
             for figure in figures:
-                row += markdown_cells(figure.read(cell), figure, ratio(result, cell, figure))
+                row += markdown_cells(figure.read(cell), figure, ratio(result, cell, figure), ratio_range(result, cell, figure))
             rows.append(row)
     bases = {result.base for result in results if result.base}
     base = markdown_escape(bases.pop()) if len(bases) == 1 else "base"
@@ -210,7 +223,8 @@ def markdown(groups):
         about = [when_words(newest), *machine_words(newest), rounds_words(newest)]
         parts.append(f"### {markdown_escape(newest.name)}")
         parts.append(markdown_escape("; ".join(word for word in about if word)) + "." +
-                     " ± is half of what lies between the least round and the most." * (newest.rounds() > 1))
+                     " ± is half of what lies between the least round and the most, of a ratio between those of "
+                     "rounds." * (newest.rounds() > 1))
         parts.append(markdown_table(results))
         warnings = []
         for _, members in report_data.alike(newest.all_warnings()):
@@ -245,6 +259,9 @@ def machine_readable(groups):
                 row["figures"][figure.key] = {"median": value.median, "min": value.least, "max": value.most}
                 if times is not None:
                     row["figures"][figure.key]["ratio"] = round(times, 6)
+                between = ratio_range(result, cell, figure)
+                if between:
+                    row["figures"][figure.key]["ratio_range"] = [round(one, 6) for one in between]
             rows.append(row)
         reports.append({"file": result.path, "scenario": result.name, "when": result.when, "commit": result.commit(),
                         "base": result.base, "rows": rows, "warnings": [text for text, _ in result.all_warnings()]})

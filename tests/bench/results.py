@@ -73,7 +73,7 @@ def result(targets=("floor", "ringpost", "postfix"), steps=("",), rounds=5, seed
     return {
         "format": 1,
         "scenario": {"name": name, "description": "Messages of 4 KiB to one recipient over a hundred kept connections, answered "
-                     "one by one; the next hop is down.", "text": f"name: {name}\nsend:\n  sessions: 100\n  size: 4KiB\n"},
+                     "one by one; the next hop is down.", "text": f"name: {name}\nsend:\n  sessions: 100\n  size: 4KiB\n", "warm_up_s": 3},
         "when": when,
         "command": ["ringpost-bench", "compare", name, "--peers", ",".join(targets)],
         "machine": {"cpu": "AMD EPYC 7713 64-Core Processor", "cores": 2, "memory_octets": 24 << 30, "kernel": "Linux 6.18.5",

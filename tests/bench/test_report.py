@@ -63,8 +63,10 @@ def rows(rig):
     row = next(row for row in summary["reports"][0]["rows"] if row["target"] == "ringpost")
     rates = sorted(run["metrics"]["rate"] for run in value["runs"] if run["target"] == "ringpost")
     floor = sorted(run["metrics"]["rate"] for run in value["runs"] if run["target"] == "floor")
-    expect_equal(row["figures"]["rate"],
-                 {"median": rates[2], "min": rates[0], "max": rates[4], "ratio": round(rates[2] / floor[2], 6)})
+    each = {(run["target"], run["round"]): run["metrics"]["rate"] for run in value["runs"]}
+    times = sorted(round(each["ringpost", number] / each["floor", number], 6) for number in range(1, 6))
+    expect_equal(row["figures"]["rate"], {"median": rates[2], "min": rates[0], "max": rates[4],
+                                          "ratio": round(rates[2] / floor[2], 6), "ratio_range": [times[0], times[4]]})
     expect_equal(row["rounds"], 5)
     expect_in("accept_p99_us", row["figures"])
     expect_equal(summary["reports"][0]["base"], "floor")
@@ -94,6 +96,7 @@ def markdown(rig):
     expect(all(places == bars[0] for places in bars), f"not aligned:\n{text}")
     expect_in("---:", lines[1])
     expect_in("/ floor", lines[0])
+    expect(" ±" in lines[3].split("|")[4], f"no spread of a ratio: {lines[3]}")
 
     value = results.result(rounds=1)
     value["targets"]["postfix"]["name"] = "a|b\n| c | <b> `x`"
@@ -258,6 +261,16 @@ def long_runs_stay_small(rig):
         expect_equal(max(p[1] for p in points), wanted, "a mean of counts, the peak of a latency")
 
 
+def warm_up_is_marked(rig):
+    value = results.result()
+    results.write(rig.path("r.json"), value)
+    result = report_data.Result(rig.path("r.json"))
+    expect_equal({panel["warm_up"] for panel in report_charts.time_panels(result, "")}, {3})
+    expect_in("warm-up is shaded", page_of(rig, value))
+    del value["scenario"]["warm_up_s"]
+    expect("shaded" not in page_of(rig, value), "an older file does not know")
+
+
 def seconds(rig):
     """Over the rounds, as far as half of them reach, without the last second of each, which was cut short."""
     value = results.result(targets=("ringpost",), rounds=3)
@@ -376,5 +389,5 @@ def colours(rig):
 
 if __name__ == "__main__":
     sys.exit(ringpost.main(percentiles, merging, together, figures, rows, markdown, many_files, warnings, hostile_texts,
-                           nothing_from_outside, readable_without_scripts, little_is_enough, long_runs_stay_small, seconds,
+                           nothing_from_outside, readable_without_scripts, little_is_enough, long_runs_stay_small, warm_up_is_marked, seconds,
                            malformed, command_lines, as_people_start_it, without_yaml, colours))
