@@ -131,6 +131,10 @@ def start(rig, server, *words):
 
 def send(rig, server, *words, status=0):
     """A sender run to its end; what its JSON says."""
-    sender = start(rig, server, *words)
+    return told_by(start(rig, server, *words), status)
+
+
+def told_by(sender, status=0):
+    """What the JSON of a sender says once it has ended."""
     expect_equal(sender.wait(), status, f"exit status of the sender: {sender.err()}")
     return json.loads(sender.out())

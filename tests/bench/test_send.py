@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the sender is asked to send it sends, told by the server that got it."""
 import collections
-import json
 import os
 import pty
 import re
@@ -12,7 +11,7 @@ import sys
 import time
 
 import ringpost
-from fake_server import FakeServer, send, start
+from fake_server import FakeServer, send, start, told_by
 from ringpost import expect, expect_equal, expect_in
 
 
@@ -139,32 +138,36 @@ def strangers(rig):
 
 def saturated(rig):
     """A sender that is kept from working begins messages late though sessions are free, and says so."""
-    def stopped(*words):
-        server = FakeServer(rig)
-        sender = rig.bench("send", "--to", server.to, "--rate", 100, "--seconds", 2, *words, name=f"send{len(words)}")
-        ringpost.wait_until("the first messages", lambda: server.count > 10)
+    servers = [FakeServer(rig), FakeServer(rig)]
+    senders = [rig.bench("send", "--to", server.to, "--rate", 100, "--seconds", 2, *words, name=f"send{len(words)}")
+               for server, words in zip(servers, (("--json",), ()))]
+    ringpost.wait_until("the first messages", lambda: all(server.count > 10 for server in servers))
+    for sender in senders:
         sender.send(signal.SIGSTOP)
-        time.sleep(0.3)  # how long it is kept; nothing is waited for
+    time.sleep(0.3)  # how long they are kept; nothing is waited for
+    for sender in senders:
         sender.send(signal.SIGCONT)
-        expect_equal(sender.wait(), 0)
-        return sender.out()
-    told = json.loads(stopped("--json"))
+    told = told_by(senders[0])
     expect_equal(told["saturated"], True)
     expect(told["late_us"]["max"] > 200e3, f"the latest message is told to have been {told['late_us']['max']} us late")
     expect(told["latency_us"]["max"] > 200e3, "the latency does not have what was late")
-    expect_in("WARNING", stopped())
+    expect_equal(senders[1].wait(), 0)
+    expect_in("WARNING", senders[1].out())
 
 
 def ungreeted(rig):
     """Clients whom nobody greets do not keep the others; by a time-out they are failures, and why is told."""
     began = time.monotonic()
-    for words in (("--messages", 100), ("--seconds", 1)):
-        told = send(rig, FakeServer(rig, silent=2), "--sessions", 5, "--timeout", 1000, *words)
+    late = start(rig, FakeServer(rig, silent=1), "--sessions", 1, "--messages", 1, "--timeout", 1)
+    senders = [start(rig, FakeServer(rig, silent=2), "--sessions", 5, "--timeout", 1000, *words)
+               for words in (("--messages", 100), ("--seconds", 1))]
+    for sender in senders:
+        told = told_by(sender)
         expect(told["messages"] > 0, "nothing was sent")
         expect_equal((told["sessions"], told["sessions_ungreeted"], told["sessions_failed"]), (3, 2, 0))
         expect_equal(told["connections"], {}, "connections that broke")
     expect(time.monotonic() - began < 200, "the sender waited for a greeting")
-    told = send(rig, FakeServer(rig, silent=1), "--sessions", 1, "--messages", 1, "--timeout", 1, status=1)
+    told = told_by(late, 1)
     expect_equal((told["sessions_failed"], told["sessions_ungreeted"]), (1, 0))
     expect_equal(told["connections"], {"ETIMEDOUT": 1})
 
@@ -194,6 +197,8 @@ class Terminal:
 def live(rig):
     """A line for each second, on a terminal only, wiped at the end; an interrupt still ends the run in good order."""
     server = FakeServer(rig)
+    quiet = Terminal(server, "--messages", 150, "--rate", 100, "--quiet")
+    sender = start(rig, server, "--messages", 150, "--rate", 100)
     status, out, shown = Terminal(server, "--rate", 200, "--seconds", 2, "--sessions", 5).end()
     expect_equal(status, 0)
     lines = [line for line in shown.split("\r\033[K") if line]
@@ -202,8 +207,7 @@ def live(rig):
     expect(told and 100 < int(told.group(2)) < 250, f"the first line: {lines[0]!r}")
     expect(shown.endswith("\r\033[K"), "the line is not wiped")
     expect_in("latency", out)
-    expect_equal(Terminal(server, "--messages", 400, "--rate", 300, "--quiet").end()[2], "", "what a quiet one shows")
-    sender = start(rig, server, "--messages", 400, "--rate", 300)
+    expect_equal(quiet.end()[2], "", "what a quiet one shows")
     expect_equal((sender.wait(), sender.err()), (0, ""), "a sender without a terminal")
     slow_one = FakeServer(rig, delay=lambda number: 0.01)
     interrupted = Terminal(slow_one, "--seconds", 60, "--json")
