@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "queue/limits.h"
 #include "queue/record.h"
 
 struct faults faults;
@@ -124,6 +125,29 @@ end_badly(struct io *io, struct io_op *op)
 	__real_io_dirsync(io, op, rig.params.spool);
 }
 
+/* The first blocks of a write are there. */
+static void
+end_torn(struct io *io, struct io_op *op, int fd, const struct iovec *iov, unsigned iov_count, uint64_t offset)
+{
+	static char	    bytes[2 * QUEUE_BATCH_OCTETS];
+	static struct iovec torn;
+	size_t		    len = 0;
+
+	for (unsigned i = 0; i < iov_count; i++) {
+		ck_assert_uint_le(len + iov[i].iov_len, sizeof(bytes));
+		memcpy(bytes + len, iov[i].iov_base, iov[i].iov_len);
+		len += iov[i].iov_len;
+	}
+	torn = (struct iovec){ bytes, len * faults.quarters / 4 & ~(size_t)(RECORD_BLOCK - 1) };
+	faults.quarters = 0;
+	if (torn.iov_len == 0) {
+		end_badly(io, op);
+		return;
+	}
+	twist(op, -EIO);
+	__real_io_write(io, op, fd, &torn, 1, offset, 0);
+}
+
 void
 __wrap_io_write(struct io *io, struct io_op *op, int fd, const struct iovec *iov, unsigned iov_count,
 		uint64_t offset, unsigned flags)
@@ -145,6 +169,9 @@ __wrap_io_write(struct io *io, struct io_op *op, int fd, const struct iovec *iov
 			half.iov_len = MAX_OF(half.iov_len & ~(size_t)(RECORD_BLOCK - 1), (size_t)RECORD_BLOCK);
 		half.iov_len = MIN_OF(half.iov_len, iov[0].iov_len);
 		__real_io_write(io, op, fd, &half, 1, offset, flags);
+		return;
+	case FAULT_CUT:
+		end_torn(io, op, fd, iov, iov_count, offset);
 		return;
 	case FAULT_ERROR:
 	case FAULT_NO_SPACE:

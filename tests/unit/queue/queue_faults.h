@@ -16,6 +16,7 @@ enum fault {
 	FAULT_LIE,	/* a write or rename is done, and then -EIO */
 	FAULT_NO_DESCRIPTOR, /* -EMFILE and nothing done */
 	FAULT_SHORT,	/* half a piece is written and no error; others -EIO */
+	FAULT_CUT,	/* the first write does some of its blocks, nothing else is done: as when the power goes; -EIO */
 };
 
 struct faults {
@@ -23,6 +24,7 @@ struct faults {
 	bool	   stays;   /* and all after it */
 	enum fault kind;
 	unsigned   count;   /* operations seen */
+	unsigned   quarters; /* of a FAULT_CUT: how much of the write is done */
 	bool	   happened;
 	int64_t	   space_free; /* on the file system, as far as the shard can see */
 	uint64_t   bad_from, bad_to; /* offsets at which no file can be read: bad_error */

@@ -89,6 +89,19 @@ rig_restart(void)
 	rig_start();
 }
 
+static unsigned
+descriptors_open(void)
+{
+	DIR	*d = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	while (d && readdir(d))
+		n++;
+	if (d)
+		closedir(d);
+	return n;
+}
+
 void
 rig_open(void)
 {
@@ -112,6 +125,7 @@ rig_open(void)
 		.inline_octets_max = 8 << 10,
 	};
 	ck_assert_int_ge(rig.params.spool, 0);
+	rig.descriptors = descriptors_open();
 }
 
 void
@@ -122,6 +136,10 @@ rig_close(void)
 	if (rig.queue)
 		rig_stop();
 	ck_assert_uint_eq(rig.reactor.memory.used, 0);
+	/* They are closed beside the loop. */
+	for (unsigned i = 0; i < 2000 && descriptors_open() != rig.descriptors; i++)
+		reactor_turn(&rig.reactor, reactor_in_ms(&rig.reactor, 1));
+	ck_assert_uint_eq(descriptors_open(), rig.descriptors);
 	reactor_close(&rig.reactor);
 	io_net_free(rig.net);
 	for (unsigned n; (n = rig_segments(names, 64)) > 0;)

@@ -22,6 +22,7 @@ struct rig {
 	struct queue_params   params; /* for the next rig_start() */
 	char		      path[64], shard[80];
 	int		      log;    /* descriptor the log goes to */
+	unsigned	      descriptors; /* open when no shard is */
 	bool		      in_memory; /* where the spool lies */
 	bool		      recovered, closed;
 	struct queue_recovery what;
@@ -32,7 +33,7 @@ extern struct rig rig;
 
 /* For a fixture: the reactor and an empty spool; nothing is open yet. */
 void rig_open(void);
-/* Closes what is open, checks that the memory budget is whole, removes the spool. */
+/* Closes what is open, checks that the memory budget is whole and no descriptor left, removes the spool. */
 void rig_close(void);
 void rig_begin(void); /* queue_open(); rig.recovered follows */
 void rig_start(void); /* and the past is read */

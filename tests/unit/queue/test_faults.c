@@ -11,11 +11,12 @@
 
 #include <errno.h>
 
+#include "queue/record.h"
 #include "tests/support/run.h"
 
 /* --- the day --------------------------------------------------------------------------------------------- */
 
-enum { MESSAGES = 15, SIZE = 9000, SIZE_LARGE = 300 * 1024, AT_A_TIME = 3 };
+enum { MESSAGES = 20, SIZE = 9000, SIZE_LARGE = 300 * 1024, AT_A_TIME = 3 };
 
 static struct day {
 	struct message {
@@ -234,12 +235,98 @@ static const struct {
 	{ FAULT_ERROR, false, false, 1 },   { FAULT_ERROR, true, false, 2 },	{ FAULT_ERROR, true, true, 3 },
 	{ FAULT_NO_SPACE, true, false, 2 }, { FAULT_NO_SPACE, false, true, 3 }, { FAULT_LIE, false, false, 1 },
 	{ FAULT_LIE, true, true, 3 },	    { FAULT_SHORT, false, false, 2 },	{ FAULT_SHORT, true, true, 3 },
+	{ FAULT_NO_DESCRIPTOR, true, true, 3 },
 };
 
 START_TEST(each_operation_fails_once)
 {
 	one_fault(one_fault_cases[_i].kind, one_fault_cases[_i].stays, one_fault_cases[_i].heal_at_night,
 		  one_fault_cases[_i].step);
+}
+END_TEST
+
+/* --- the power ------------------------------------------------------------------------------------------- */
+
+/* Files to be written anew, full of what a sender would like to be taken for records. */
+static void
+write_spares(void)
+{
+	static const uint32_t likeness[] = { RECORD_MAGIC, 0, 0x01010101, 0x01010101, ~0u, 0x7fffffff, 4000, 0, 2, 0 };
+	char		     *bytes = malloc(rig.params.segment_octets);
+
+	for (size_t at = 0; at < rig.params.segment_octets; at += sizeof(likeness))
+		memcpy(bytes + at, likeness, MIN_OF(sizeof(likeness), rig.params.segment_octets - at));
+	rig_start();
+	rig_stop();
+	for (unsigned i = 0; i < 4; i++) {
+		char name[32];
+
+		(void)snprintf(name, sizeof(name), "%016x.old", i);
+		rig_write(name, bytes, rig.params.segment_octets);
+	}
+	free(bytes);
+}
+
+/* From the at-th operation on nothing reaches the disk any more. */
+static void
+live_until_the_cut(unsigned at, unsigned quarters)
+{
+	faults.kind = FAULT_CUT;
+	faults.stays = true;
+	faults.quarters = quarters;
+	faults.at = faults.count + at;
+	faults.happened = false;
+	rig_begin();
+	for (unsigned i = 0; i < 300 && !rig.recovered && !faults.happened; i++)
+		turn_and_forward();
+	if (rig.recovered) {
+		unsigned from = day.count;
+
+		take_in(1);
+		take_in(AT_A_TIME); /* in one batch */
+		settle(from, 0);
+		settle(from + 1, 0);
+		settle(from + 1, 1);
+		wait_a_little();
+		take_in(AT_A_TIME);
+		wait_a_little();
+	}
+	stop_patiently();
+	heal();
+}
+
+/*
+ * The power goes at each operation in turn, with some of the blocks that were being written on disk; and once more in the life
+ * that follows, be it while that reads the past.  Nothing is lost, and nothing of it is damage, then or later.
+ */
+START_TEST(power_goes_at_each_operation)
+{
+	char	 when[80];
+	unsigned n;
+	bool	 happened = true;
+
+	for (n = 1; happened; n += SLOWER) {
+		(void)snprintf(when, sizeof(when), "power cut at %u, %d quarters", n, _i);
+		memset(&day, 0, sizeof(day));
+		faults_reset();
+		rig_open();
+		rig.params.cache_octets_max = 0;
+		write_spares();
+		live_until_the_cut(n, (unsigned)_i);
+		happened = faults.happened;
+		live_until_the_cut(1 + n * 7 % 41, (unsigned)_i);
+		for (unsigned i = 0; i < 3; i++) {
+			rig_start();
+			ck_assert_msg(rig.what.damaged == 0, "%s: damage at start %u", when, i);
+			check_day(when, false);
+			if (i == 0)
+				take_in(AT_A_TIME);
+			ck_assert_msg(day.messages[day.count - 1].result == 0, "%s: no mail afterwards", when);
+			rig_stop();
+		}
+		rig_close();
+	}
+	ck_assert_uint_gt(n, 20);
 }
 END_TEST
 
@@ -437,6 +524,7 @@ main(void)
 
 	tcase_set_timeout(tc, 200);
 	tcase_add_loop_test(tc, each_operation_fails_once, 0, COUNT_OF(one_fault_cases));
+	tcase_add_loop_test(tc, power_goes_at_each_operation, 0, 5);
 	tcase_add_test(tc, mail_stops_at_the_limit_and_comes_back);
 	tcase_add_test(tc, mail_stops_at_the_floor_and_comes_back);
 	tcase_add_test(tc, large_mail_does_not_take_the_reserve);
