@@ -17,9 +17,9 @@ enum { IDLE_SESSIONS_MAX = 1000000, IDLE_OPENING_MAX = 128 };
 
 static struct {
 	struct endpoint to;
-	uint64_t	sessions, seconds, sources;
+	uint64_t	sessions, seconds, sources, timeout_s;
 	bool		owned;
-} options = { .sessions = 1000, .seconds = 10, .sources = 64 };
+} options = { .sessions = 1000, .seconds = 10, .sources = 64, .timeout_s = 60 };
 
 #define AT(member) offsetof(__typeof__(options), member)
 static const struct option_row rows[] = {
@@ -29,6 +29,8 @@ static const struct option_row rows[] = {
 	  NULL },
 	{ "sources", OPTION_COUNT, AT(sources), "N",
 	  "Come from N addresses of 127.0.0.0/8 in turn; 1 for other servers (64).", 1, DIAL_SOURCES_MAX, NULL },
+	{ "timeout", OPTION_COUNT, AT(timeout_s), "S",
+	  "Hold what is open when no further session opens within S seconds (60).", 1, 100000, NULL },
 	DIAL_OWNED_ROW(AT(owned)),
 };
 #undef AT
@@ -44,9 +46,9 @@ struct idle_session {
 struct idle_crew {
 	struct crew_member  *member;
 	struct idle_session *sessions;
-	struct wheel_timer   hold;
+	struct wheel_timer   hold, patience;
 	unsigned	     started, opening, open, failed, lost, streams;
-	bool		     told, ending;
+	bool		     told, ending, given_up; /* given up: no more are opened */
 };
 
 static unsigned open_all, failed_all, lost_all;
@@ -64,6 +66,7 @@ static void
 opening_over(struct idle_crew *crew)
 {
 	crew->opening--;
+	reactor_arm_ms(&crew->member->reactor, &crew->patience, options.timeout_s * 1000);
 	open_more(crew);
 	end_perhaps(crew);
 }
@@ -178,7 +181,7 @@ open_more(struct idle_crew *crew)
 {
 	struct reactor *r = &crew->member->reactor;
 
-	while (!crew->ending && crew->started < share(crew) && crew->opening < IDLE_OPENING_MAX) {
+	while (!crew->ending && !crew->given_up && crew->started < share(crew) && crew->opening < IDLE_OPENING_MAX) {
 		struct idle_session *s = &crew->sessions[crew->started++];
 
 		s->crew = crew;
@@ -189,12 +192,31 @@ open_more(struct idle_crew *crew)
 		else
 			crew->opening++;
 	}
-	if (crew->started == share(crew) && !crew->opening && !crew->told) {
+	if ((crew->given_up || crew->started == share(crew)) && !crew->opening && !crew->told) {
 		crew->told = true;
+		wheel_disarm(&r->wheel, &crew->patience);
 		(void)printf("holding %u\n", crew->open);
 		(void)fflush(stdout);
 		if (!crew->ending)
 			reactor_arm_ms(r, &crew->hold, options.seconds * 1000);
+	}
+}
+
+/* The server greets nobody any more. */
+static void
+patience_over(struct wheel_timer *timer)
+{
+	struct idle_crew *crew = CONTAINER_OF(timer, struct idle_crew, patience);
+
+	crew->given_up = true;
+	crew->failed += share(crew) - crew->started;
+	for (unsigned i = 0; i < crew->started; i++) {
+		struct idle_session *s = &crew->sessions[i];
+
+		if (!io_op_idle(&s->connect.op))
+			io_cancel(crew->member->reactor.io, &s->connect.op);
+		else if (s->stream.reactor && !s->open && !stream_is_closing(&s->stream))
+			stream_close(&s->stream);
 	}
 }
 
@@ -212,6 +234,8 @@ idle_open(struct crew_member *m, const char **why)
 	if (!crew->sessions)
 		return -ENOMEM;
 	wheel_timer_init(&crew->hold, hold_over);
+	wheel_timer_init(&crew->patience, patience_over);
+	reactor_arm_ms(&m->reactor, &crew->patience, options.timeout_s * 1000);
 	open_more(crew);
 	return 0;
 }
@@ -222,6 +246,7 @@ idle_stop(struct crew_member *m)
 	struct idle_crew *crew = m->work;
 
 	wheel_disarm(&m->reactor.wheel, &crew->hold);
+	wheel_disarm(&m->reactor.wheel, &crew->patience);
 	hold_over(&crew->hold);
 }
 

@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -194,6 +195,15 @@ class Terminal:
         return self.child.returncode, out, shown.decode()
 
 
+def idle_gives_up(rig):
+    """Sessions that nobody greets do not keep the others waiting for ever."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        held = rig.bench("idle", "--to", f"127.0.0.1:{silent.getsockname()[1]}", "--sessions", 200, "--seconds", 0, "--timeout", 1)
+        expect_equal(held.wait(), 1, held.err())
+    expect_in("holding 0", held.out())
+    expect_in("open 0, failed 200, lost 0", held.out())
+
+
 def live(rig):
     """A line for each second, on a terminal only, wiped at the end; an interrupt still ends the run in good order."""
     server = FakeServer(rig)
@@ -218,4 +228,4 @@ def live(rig):
 
 
 if __name__ == "__main__":
-    sys.exit(ringpost.main(sizes, domains, slow, vanish, auth, strangers, saturated, ungreeted, live))
+    sys.exit(ringpost.main(sizes, domains, slow, vanish, auth, strangers, saturated, ungreeted, idle_gives_up, live))
