@@ -106,8 +106,9 @@ int MUST_CHECK io_open_seam(struct io **io, struct io_net *net, const struct io_
  * handler runs any more. */
 void io_close_seam(struct io *io);
 
-/* From now on, with nothing to do, a turn polls the network card's queues for so many microseconds before it sleeps: answers
- * come sooner, and an idle core is not idle.  -EINVAL: this kernel's io_uring cannot (Linux 6.9 can). */
+/* From now on, with nothing to do, a turn looks out for work for so many microseconds before it sleeps, in the queues of the
+ * network card too: answers come sooner, and an idle core is not idle.  -EINVAL: this kernel's io_uring cannot poll cards
+ * (Linux 6.9 can); the rest holds all the same. */
 int MUST_CHECK io_busy_poll(struct io *io, unsigned microseconds);
 
 /*

@@ -62,6 +62,7 @@ struct io {
 	unsigned		  recv_count, recv_size;
 	unsigned		  core;
 	struct io_crossings	  crossings;
+	uint64_t		  busy_poll_ns; /* 0: sleeps at once */
 	uint64_t		  mono;
 	int64_t			  wall;
 	void			 *owner;
@@ -308,6 +309,7 @@ io_busy_poll(struct io *io, unsigned microseconds)
 		uint64_t zero64;
 	} napi = { .microseconds = microseconds, .prefer = 1 };
 
+	io->busy_poll_ns = microseconds * UINT64_C(1000);
 	return syscall(__NR_io_uring_register, io->ring.ring_fd, REGISTER_NAPI, &napi, 1) < 0 ? -errno : 0;
 }
 
@@ -358,6 +360,17 @@ end(struct io_uring_sqe *sqe, struct io_op *op)
 	io_uring_sqe_set_data(sqe, op);
 }
 
+/* Looks out for what completes and who posts before it sleeps: being woken would take longer. */
+static void
+look_out(struct io *io, uint64_t deadline_ns)
+{
+	uint64_t until = MIN_OF(deadline_ns, io_mono_now(io) + io->busy_poll_ns);
+
+	check_enter(io_uring_submit(&io->ring));
+	while (!io_uring_cq_ready(&io->ring) && atomic_load(&io->box->newest) == NULL && io_mono_now(io) < until)
+		check_enter(io_uring_get_events(&io->ring));
+}
+
 static void
 submit_and_sleep(struct io *io, uint64_t deadline_ns)
 {
@@ -365,6 +378,8 @@ submit_and_sleep(struct io *io, uint64_t deadline_ns)
 	struct io_uring_cqe	*cqe;
 	uint64_t		 wait = 0;
 
+	if (io->busy_poll_ns && deadline_ns)
+		look_out(io, deadline_ns);
 	atomic_store(&io->box->sleeping, true);
 	if (atomic_load(&io->box->newest) == NULL && deadline_ns) {
 		if (deadline_ns == UINT64_MAX)

@@ -43,7 +43,8 @@ X("listen", listen, ENDPOINTS, "[\"127.0.0.1:2525\", \"[::1]:2525\"]", 1, 64, ST
 X("cores", cores, UINT, "0", 0, 256, START,                                                                       \
   "Reactor threads, each with its own part of the spool. 0: one for each processor.")                             \
 X("busy_poll_us", busy_poll_us, UINT, "0", 0, 10000, START,                                                       \
-  "Microseconds for which an idle core polls the network card before it sleeps (Linux 6.9). 0: sleep at once.")   \
+  "Microseconds for which an idle core looks out for work before it sleeps; from Linux 6.9 on in the network card's queues "  \
+  "too. 0: sleep at once.")                                                                                       \
 X("memory_max", memory_max_octets, SIZE, "1 GiB", 16 SETTINGS_MIB, 1024 SETTINGS_GIB, RELOAD,                     \
   "Memory budget for sessions, messages and caches, all cores together; at it new work is refused with 4xx.")     \
 X("shutdown_deadline", shutdown_deadline_ms, DURATION, "30 s", 0, 1 SETTINGS_H, RELOAD,                           \
