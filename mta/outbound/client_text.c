@@ -176,10 +176,15 @@ at_last_piece(const struct client *c)
 	return view_of(c)->body.data || c->text.piece_sent == view_of(c)->piece_count;
 }
 
+/* The last of several waits until all before it were taken: a peer that refused one, and forgets that, would take the rest for
+ * the message. */
 static bool
 may_send_chunk(const struct client *c)
 {
-	unsigned ahead = c->offers.bits & SMTP_OFFER_PIPELINING ? CLIENT_BDAT_AHEAD_MAX : 1;
+	const struct client_text *t = &c->text;
+	uint32_t pieces = view_of(c)->piece_count;
+	bool	 last = pieces > 1 && (t->rest.len ? t->piece_sent == pieces : t->piece_sent + 1 == pieces);
+	unsigned ahead = c->offers.bits & SMTP_OFFER_PIPELINING && !last ? CLIENT_BDAT_AHEAD_MAX : 1;
 
 	return c->outstanding < ahead;
 }
