@@ -25,20 +25,26 @@ class Raw:
     """A connection that says what it is told and reads what comes."""
 
     def __init__(self, port, address="127.0.0.1"):
-        self.socket = socket.create_connection((address, port), timeout=ringpost.PATIENCE_S)
-        self.held = b""
+        self.held, self.socket = b"", None
+        try:
+            self.socket = socket.create_connection((address, port), timeout=ringpost.PATIENCE_S)
+        except ConnectionResetError:
+            pass  # at the banner, before we were told that we are connected
 
     def __enter__(self):
         return self
 
     def __exit__(self, *error):
-        self.socket.close()
+        if self.socket:
+            self.socket.close()
 
     def send(self, text):
         self.socket.sendall(text)
 
     def answer(self, patience_s=ringpost.PATIENCE_S):
         """The code and the text of the last line of the next reply, or how there is none."""
+        if not self.socket:
+            return RESET
         self.socket.settimeout(patience_s)
         while True:
             line, end, rest = self.held.partition(b"\n")
