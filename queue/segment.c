@@ -166,13 +166,11 @@ write_first_block(struct segments *s)
 	write_rest(s);
 }
 
-/* Of a spare: what is there is used. */
-static uint64_t
-file_octets(int fd)
+static void
+allocate(struct segments *s)
 {
-	int64_t size = io_file_size(fd);
-
-	return size < 0 ? 0 : (uint64_t)size & ~(uint64_t)(RECORD_BLOCK - 1);
+	s->step = ALLOCATING;
+	io_allocate(s->reactor->io, &s->op, s->coming->fd, s->coming->octets);
 }
 
 /* Zeros for what was never written; false: there is nothing to do.  Through the page cache it would only delay the first
@@ -242,16 +240,15 @@ step_done(struct io_op *op, const struct io_event *event)
 		return;
 	case CREATING:
 		seg->fd = result;
-		seg->octets = MAX_OF(seg->octets, file_octets(result));
-		if (s->direct_writes) {
-			s->step = OPENING;
-			io_open(s->reactor->io, &s->op, s->directory, new_name, O_WRONLY | O_DIRECT, 0);
+		if (!s->direct_writes) {
+			allocate(s);
 			return;
 		}
-		/* fall through */
+		s->step = OPENING;
+		io_open(s->reactor->io, &s->op, s->directory, new_name, O_WRONLY | O_DIRECT, 0);
+		return;
 	case OPENING:
-		s->step = ALLOCATING;
-		io_allocate(s->reactor->io, &s->op, seg->fd, seg->octets);
+		allocate(s);
 		return;
 	case ALLOCATING:
 	case FILLING:

@@ -101,7 +101,7 @@ look_by_16(const char *at)
 	return b;
 }
 
-#define WIDE __attribute__((target("avx2,bmi,lzcnt")))
+#define WIDE __attribute__((target("avx2,bmi")))
 
 WIDE static inline __attribute__((always_inline)) uint64_t
 where(__m256i low, __m256i high, char c)
@@ -181,7 +181,7 @@ __attribute__((constructor)) static void
 ask_processor(void)
 {
 	__builtin_cpu_init();
-	wide = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("lzcnt");
+	wide = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi");
 }
 
 static size_t
