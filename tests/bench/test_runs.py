@@ -174,8 +174,11 @@ def our_death_leaves_nothing(rig):
 
 
 def read_name(pid):
-    """The name of a process that lives."""
-    text = ringpost.read_text(f"/proc/{pid}/status")
+    """The name of a process that lives; empty when it does not, or ends while it is asked."""
+    try:
+        text = ringpost.read_text(f"/proc/{pid}/status")
+    except ProcessLookupError:
+        return ""
     return "" if "\nState:\tZ" in text else text.partition("\n")[0].removeprefix("Name:\t")
 
 
