@@ -103,7 +103,7 @@ batch_octets(const struct queue *q, uint64_t room, unsigned *items)
 		octets += stride;
 		(*items)++;
 	}
-	return (octets + RECORD_BLOCK - 1) & ~(uint64_t)(RECORD_BLOCK - 1);
+	return record_blocks(octets);
 }
 
 /*

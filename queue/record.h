@@ -47,6 +47,13 @@ record_stride(uint64_t payload_octets)
 	return (RECORD_HEADER_LEN + payload_octets + RECORD_ALIGN - 1) & ~(uint64_t)(RECORD_ALIGN - 1);
 }
 
+/* The whole blocks that so many octets take, in octets. */
+static inline uint64_t
+record_blocks(uint64_t octets)
+{
+	return (octets + RECORD_BLOCK - 1) & ~(uint64_t)(RECORD_BLOCK - 1);
+}
+
 void record_header_write(const struct record_header *h, uint8_t out[static RECORD_HEADER_LEN]);
 /* False: these are not RECORD_HEADER_LEN octets of a sound header with this nonce. */
 bool MUST_CHECK record_header_read(const uint8_t *in, uint64_t nonce, struct record_header *h);

@@ -124,8 +124,7 @@ end_open_segment(struct recovery *v)
 {
 	struct queue *q = v->q;
 	uint8_t	     *block = (uint8_t *)v->first;
-	uint64_t      reach = MAX_OF(v->open_reach, (uint64_t)RECORD_BLOCK);
-	uint64_t      at = (reach + RECORD_BLOCK - 1) & ~(uint64_t)(RECORD_BLOCK - 1);
+	uint64_t      at = record_blocks(MAX_OF(v->open_reach, (uint64_t)RECORD_BLOCK));
 
 	if (at + RECORD_BLOCK > v->open->octets) {
 		segments_void(&q->segments, v->open, v->open_from);

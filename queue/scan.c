@@ -48,7 +48,7 @@ open_after_all(struct recovery *v)
 static void
 missing_before(struct recovery *v, uint64_t to)
 {
-	uint64_t sound_to = MIN_OF(v->doubt_from, (v->sound_to + RECORD_BLOCK - 1) & ~(uint64_t)(RECORD_BLOCK - 1));
+	uint64_t sound_to = MIN_OF(v->doubt_from, record_blocks(v->sound_to));
 
 	if (sound_to < to)
 		recovery_damage(v, v->segment, sound_to, to - sound_to, "no sound record where one should be");

@@ -312,17 +312,11 @@ space_for(struct segments *s, uint64_t octets)
 	return (uint64_t)space < octets || (uint64_t)space - octets < s->space_free_min ? -ENOSPC : 0;
 }
 
-static uint64_t
-whole_blocks(uint64_t octets)
-{
-	return (octets + RECORD_BLOCK - 1) & ~(uint64_t)(RECORD_BLOCK - 1);
-}
-
 static void
 begin(struct segments *s)
 {
 	struct queue_segment *seg;
-	uint64_t	      octets = whole_blocks(MAX_OF(s->segment_octets, s->need_octets + ENDS_OCTETS));
+	uint64_t	      octets = record_blocks(MAX_OF(s->segment_octets, s->need_octets + ENDS_OCTETS));
 	int		      error;
 
 	/* It may be as large as a segment, on a disk that has no room for another. */
@@ -469,7 +463,7 @@ spare_wanted(const struct segments *s, const struct queue_segment *seg)
 {
 	int64_t space = io_space_free(s->directory);
 
-	return s->spare_count + s->sparing < QUEUE_SPARES_KEPT && seg->octets == whole_blocks(s->segment_octets) &&
+	return s->spare_count + s->sparing < QUEUE_SPARES_KEPT && seg->octets == record_blocks(s->segment_octets) &&
 	       s->octets + s->spare_octets <= s->octets_max && space >= 0 &&
 	       (uint64_t)space >= s->space_free_min;
 }
